@@ -1,0 +1,1 @@
+"""Tests of run-journal; what each folder holds is said in CONTRIBUTING.md."""

@@ -1,0 +1,26 @@
+"""What all tests share: the two event loops and the two hypothesis profiles."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A disk that syncs slowly is not a defect, so no profile has a deadline.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "ci",
+    parent=settings.get_profile("default"),
+    derandomize=True,  # the same examples each time: a red gate can be reproduced
+    database=None,
+    print_blob=True,
+)
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
+)
+
+
+@pytest.fixture(scope="module", params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Every async test runs on both loops: nothing in the library may know which one it has."""
+    name: str = request.param
+    return name

@@ -1,0 +1,1 @@
+"""Rules of the house, read from the sources themselves: they fail when a wall is broken."""
