@@ -1,0 +1,185 @@
+"""
+An event on its way into a log: frozen to bytes, checked, then given its place.
+
+``freeze`` makes the middle part of a line (level to key) and proves that it comes back equal;
+``Stamp`` adds the place: seq, timestamp, clock. Hashing and batches are ``chain.py``. Never
+decides whether an event is legal (``lifecycle.py``) and never writes.
+
+Below: errors, limits, jsonrules, events, record. Above: chain, writer.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from journal.errors import StorageError, StorageErrorCode, storage_error
+from journal.events.base import Event, Level
+from journal.events.registry import check_recordable
+from journal.jsonrules import RuleBroken, check_depth, check_integers
+from journal.limits import KEY_BYTES_MAX, LINE_BYTES_MAX, MESSAGE_CHARS_MAX
+
+# Room for seq, timestamp, clock, batch and hash around the middle part of a line.
+_FRAME_BYTES_MAX = 300
+
+
+class _Middle(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The part of a line that its writer knows before the line has a place."""
+
+    level: Level
+    event: str
+    run_id: str
+    phase: str | None
+    message: str
+    data: Event
+    v: int = 1
+    actor: str | None = None
+    key: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """An event on its way into a log: its bytes are final, its place is not."""
+
+    event: Event
+    phase: str | None
+    middle: bytes
+    key: str | None
+
+    @property
+    def line_bytes_max(self) -> int:
+        """An upper bound for the length of the finished line."""
+        return len(self.middle) + _FRAME_BYTES_MAX
+
+
+def freeze(
+    run_id: str,
+    event: Event,
+    *,
+    phase: str | None = None,
+    message: str | None = None,
+    level: Level | None = None,
+    actor: str | None = None,
+    key: str | None = None,
+) -> Draft:
+    """
+    Encode an event and prove that it comes back equal; later changes of its parts do not matter.
+
+    Raises ``validation_error`` for a value that JSON would change (NaN, tuples and dates in free
+    JSON, lone surrogates, cycles, integers past 64 bit, nesting past 64), for an event without a
+    proper name and for a message past its bound; ``limit_exceeded`` for a line past 1 MiB.
+    """
+    check_recordable(event)
+    kind = type(event)
+    text = event.sentence(phase) if message is None else message
+    if len(text) > MESSAGE_CHARS_MAX:
+        if message is not None:
+            raise _refused(kind, f"its message has over {MESSAGE_CHARS_MAX} characters")
+        text = text[: MESSAGE_CHARS_MAX - 1] + "…"
+    if key is not None and not 0 < len(key.encode("utf-8", "replace")) <= KEY_BYTES_MAX:
+        raise _refused(kind, f"its key is empty or over {KEY_BYTES_MAX} bytes")
+    middle = _Middle(
+        level=level or kind.event_level,
+        event=kind.event_name,
+        run_id=run_id,
+        phase=phase,
+        message=text,
+        data=event,
+        v=kind.event_version,
+        actor=actor,
+        key=key,
+    )
+    try:
+        encoded = _encode(middle)
+        back = _middle_decoder(kind).decode(encoded)
+        check_depth(encoded)
+        check_integers(encoded, msgspec.json.decode(encoded) if _long(encoded) else None)
+    except RuleBroken as failure:
+        raise _refused(kind, str(failure)) from failure
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError, ValueError) as failure:
+        raise _refused(kind, f"it cannot be encoded ({type(failure).__name__})") from failure
+    if back.data != event or back.message != text or back.actor != actor or back.key != key:
+        raise _refused(kind, "a value would not come back from JSON as it was given")
+    if len(encoded) + _FRAME_BYTES_MAX > LINE_BYTES_MAX:
+        raise storage_error(
+            StorageErrorCode.LIMIT_EXCEEDED,
+            f"event {kind.event_name} would make a line of over {LINE_BYTES_MAX} bytes. Nothing "
+            "was written.",
+            run_id=run_id,
+            next_action="store the long part with phase.store() and name its artifact id",
+        )
+    return Draft(event, phase, encoded[1:-1], key)
+
+
+def _long(encoded: bytes) -> bool:
+    return re.search(rb"\d{19}", encoded) is not None
+
+
+def _refused(kind: type[Event], why: str) -> StorageError:
+    return storage_error(
+        StorageErrorCode.VALIDATION_ERROR,
+        f"event {kind.event_name} is refused: {why}. Nothing was written.",
+        reason="not_representable",
+    )
+
+
+_MIDDLE_DECODERS: dict[type[Event], msgspec.json.Decoder[Any]] = {}
+
+
+def _middle_decoder(kind: type[Event]) -> msgspec.json.Decoder[Any]:
+    decoder = _MIDDLE_DECODERS.get(kind)
+    if decoder is None:
+        # A struct per event class, so that the payload is checked against its own type.
+        shape = msgspec.defstruct(
+            f"{kind.__name__}Middle", [("data", kind)], bases=(_Middle,), kw_only=True
+        )
+        decoder = _MIDDLE_DECODERS[kind] = msgspec.json.Decoder(shape)
+    return decoder
+
+
+class Stamp(msgspec.Struct, frozen=True, gc=False):
+    """A draft's place: its seq, its timestamp, and the clock's reading where that differs."""
+
+    draft: Draft
+    seq: int
+    timestamp: str
+    clock: str | None
+
+
+def body_digest(middles: Iterable[bytes]) -> str:
+    """What an idempotency key stands for: a digest of the middles of one append."""
+    digest = hashlib.sha256()
+    for middle in middles:
+        digest.update(b"%d:" % len(middle) + middle)
+    return digest.hexdigest()[:32]
+
+
+class Clock:
+    """
+    Timestamps that never go backwards: ``max(clock, the one before)``.
+
+    ``now`` gives the time in seconds since 1970 (UTC); tests hand in their own.
+    """
+
+    def __init__(self, now: Callable[[], float], last: str = "") -> None:
+        self._now = now
+        self.last = last
+
+    def read(self) -> tuple[str, str | None]:
+        """The timestamp to write, and the clock's own reading where it lies behind it."""
+        reading = timestamp_of(self._now())
+        if reading >= self.last:
+            self.last = reading
+            return reading, None
+        return self.last, reading
+
+
+def timestamp_of(seconds: float) -> str:
+    """RFC 3339 in UTC with six digits, always 27 characters: the form in which text sorts."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"

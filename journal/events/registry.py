@@ -1,0 +1,124 @@
+"""
+Which class an event's name stands for, and what to do with a name that nobody knows.
+
+Classes register by being defined: the built-in vocabulary below, and every subclass of ``Event``
+with a dotted name. A name out of a log never loads code. What is not known is kept byte for byte
+as ``UnknownEvent``.
+
+Below: base, the vocabulary. Above: record.
+"""
+
+import re
+from typing import Literal
+
+from journal.errors import StorageErrorCode, storage_error
+from journal.events import artifact, log, phase, run, step
+from journal.events.base import Event
+
+BUILT_IN: tuple[type[Event], ...] = (
+    run.RunCreated,
+    run.WriterOpened,
+    run.RunStarted,
+    run.RunResumed,
+    run.RunCompleted,
+    run.RunFailed,
+    run.RunCancelled,
+    phase.PhaseStarted,
+    phase.PhaseProgress,
+    phase.PhaseCompleted,
+    phase.PhaseFailed,
+    phase.PhaseCancelled,
+    phase.PhaseBlocked,
+    phase.PhaseSkipped,
+    phase.PhaseInvalidated,
+    step.StepStarted,
+    step.StepCompleted,
+    step.StepFailed,
+    step.StepCancelled,
+    artifact.ArtifactPersisted,
+    artifact.ArtifactPersistFailed,
+    artifact.ArtifactDeleted,
+    log.LogEmitted,
+    log.AnnotationAdded,
+    log.LogRecovered,
+    log.SnapshotRecorded,
+)
+"""The vocabulary of format 1, in the order of ``docs/events.md``."""
+
+_DOTTED = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+_NAME_CHARS_MAX = 128
+
+
+class UnknownEvent(Event, frozen=True, kw_only=True):
+    """
+    An event that this program does not know, kept as it stands.
+
+    ``raw`` holds the payload's bytes exactly; ``unknown`` says whether the name or only the
+    payload's version is new. It can be shown, hashed and copied, never written.
+    """
+
+    name: str
+    version: int
+    raw: bytes
+    unknown: Literal["name", "version"]
+
+    def sentence(self, phase: str | None) -> str:
+        """Say that it is unknown."""
+        return f"Event {self.name} (version {self.version}) is not known to this program."
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a state without it is incomplete: a user's own (dotted) name never blocks."""
+        return "." not in self.name or self.unknown == "version"
+
+
+def is_user_name(name: str) -> bool:
+    """Whether ``name`` is a well-formed name for an event of a user: dotted snake_case."""
+    return len(name) <= _NAME_CHARS_MAX and _DOTTED.fullmatch(name) is not None
+
+
+def check_recordable(event: Event) -> None:
+    """Refuse with ``validation_error`` what has no name that may stand in a log."""
+    kind = type(event)
+    if _BY_CLASS.get(kind) or is_user_name(kind.event_name):
+        return
+    raise storage_error(
+        StorageErrorCode.VALIDATION_ERROR,
+        f"{kind.__name__} cannot be recorded: an event of your own needs a dotted name such as "
+        f"'acme.invoice_sent' in event_name, not {kind.event_name!r}. Nothing was written.",
+        reason="event_name",
+    )
+
+
+def known_events() -> dict[str, type[Event]]:
+    """All classes that can be decoded now, by name: the built-in ones and every subclass."""
+    known = {kind.event_name: kind for kind in BUILT_IN}
+    for kind in _subclasses(Event):
+        name = kind.event_name
+        if kind in _BY_CLASS or not is_user_name(name):
+            continue  # a base class of somebody's events has no name of its own
+        other = known.get(name)
+        if other is not None and _place(other) != _place(kind):
+            raise storage_error(
+                StorageErrorCode.VALIDATION_ERROR,
+                f"two classes claim the event {name!r}: {_place(other)} and {_place(kind)}. "
+                "Rename one of them.",
+                reason="event_name_twice",
+            )
+        known[name] = kind  # the same class defined again (a reload): the newest one
+    return known
+
+
+def _subclasses(kind: type[Event]) -> list[type[Event]]:
+    found: list[type[Event]] = []
+    for child in kind.__subclasses__():
+        found.append(child)
+        found.extend(_subclasses(child))
+    return found
+
+
+def _place(kind: type[Event]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+_BY_CLASS: dict[type[Event], bool] = dict.fromkeys(BUILT_IN, True)
