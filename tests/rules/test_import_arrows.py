@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -68,3 +69,27 @@ def test_the_import_contracts_hold() -> None:
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "0 broken" in checked.stdout
+
+
+def layered_modules() -> set[str]:
+    """Return each module that the layer contracts of pyproject.toml name."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return {
+        f"{container}.{name.strip(' ()')}"
+        for contract in config["tool"]["importlinter"]["contracts"]
+        for container in contract.get("containers", [])
+        for layer in contract["layers"]
+        for name in layer.replace("|", ":").split(":")
+    }
+
+
+def test_every_module_stands_in_a_layer() -> None:
+    """A module that no contract names may import anything: give it a place in pyproject.toml."""
+    layers = layered_modules()
+    homeless = [
+        module.path
+        for module in modules("journal", "projections")
+        if not module.path.endswith("__init__.py")
+        and not any(f"{module.name}.".startswith(f"{layer}.") for layer in layers)
+    ]
+    assert homeless == []
