@@ -47,7 +47,7 @@ RUN_TRANSITIONS: MappingProxyType[type[Event], tuple[frozenset[str], str | None]
         }
     )
 )
-"""Event of a run -> the run's states it may happen in, and the state after (``None``: as before)."""
+"""Event of a run -> the states it may happen in, and the state after (``None``: as before)."""
 
 _STARTABLE = frozenset(
     {
