@@ -12,15 +12,19 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.events.base import Event, Level
 from journal.events.registry import check_recordable
 from journal.jsonrules import RuleBroken, check_depth, check_integers
 from journal.limits import KEY_BYTES_MAX, LINE_BYTES_MAX, MESSAGE_CHARS_MAX
+
+# The years 1 to 9999, to the last microsecond that a float can tell apart from the next year.
+_SECONDS_MIN, _SECONDS_MAX = -62_135_596_800.0, 253_402_300_799.9999
 
 # Room for seq, timestamp, clock, batch and hash around the middle part of a line.
 _FRAME_BYTES_MAX = 300
@@ -35,7 +39,7 @@ class _Middle(msgspec.Struct, kw_only=True, omit_defaults=True):
     phase: str | None
     message: str
     data: Event
-    v: int = 1
+    v: Annotated[int, Meta(ge=1)] = 1
     actor: str | None = None
     key: str | None = None
 
@@ -76,11 +80,9 @@ def freeze(
     """
     check_recordable(event)
     kind = type(event)
-    text = event.sentence(phase) if message is None else message
+    text = _sentence(event, phase) if message is None else message
     if len(text) > MESSAGE_CHARS_MAX:
-        if message is not None:
-            raise _refused(kind, f"its message has over {MESSAGE_CHARS_MAX} characters")
-        text = text[: MESSAGE_CHARS_MAX - 1] + "…"
+        raise _refused(kind, f"its message has over {MESSAGE_CHARS_MAX} characters")
     if key is not None and not 0 < len(key.encode("utf-8", "replace")) <= KEY_BYTES_MAX:
         raise _refused(kind, f"its key is empty or over {KEY_BYTES_MAX} bytes")
     middle = _Middle(
@@ -113,7 +115,17 @@ def freeze(
             run_id=run_id,
             next_action="store the long part with phase.store() and name its artifact id",
         )
-    return Draft(event, phase, encoded[1:-1], key)
+    # The decoded copy, not the caller's: a dict inside that one may change under our state.
+    return Draft(back.data, phase, encoded[1:-1], key)
+
+
+def _sentence(event: Event, phase: str | None) -> str:
+    try:
+        text = event.sentence(phase)
+        return text if len(text) <= MESSAGE_CHARS_MAX else text[: MESSAGE_CHARS_MAX - 1] + "…"
+    except Exception as failure:  # values of a wrong type get here before they are checked
+        why = f"its sentence() failed ({type(failure).__name__})"
+        raise _refused(type(event), why) from failure
 
 
 def _long(encoded: bytes) -> bool:
@@ -180,6 +192,10 @@ class Clock:
 
 
 def timestamp_of(seconds: float) -> str:
-    """RFC 3339 in UTC with six digits, always 27 characters: the form in which text sorts."""
-    moment = datetime.fromtimestamp(seconds, UTC)
+    """
+    RFC 3339 in UTC with six digits, always 27 characters: the form in which text sorts.
+
+    A clock that leaves the years 1 to 9999 is held at their edge: it must not stop a run.
+    """
+    moment = datetime.fromtimestamp(min(max(seconds, _SECONDS_MIN), _SECONDS_MAX), UTC)
     return moment.isoformat(timespec="microseconds")[:26] + "Z"
