@@ -9,9 +9,10 @@ Below: errors, jsonrules, events. Above: draft, chain. Next to read: ``chain.py`
 """
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from journal.errors import StorageErrorCode
 from journal.events.base import Event, Level
@@ -37,7 +38,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     data: Event
     batch: tuple[int, int]
     hash: str
-    v: int = 1
+    v: Annotated[int, Meta(ge=1)] = 1
     actor: str | None = None
     key: str | None = None
     clock: str | None = None
@@ -78,16 +79,11 @@ def decode(line: bytes) -> Record:
         if record.v == record.data.event_version:
             return record
     except msgspec.ValidationError:
-        record = _Decoders.current().plain.decode(line)
-        if not _needs_care(record):
+        plain = _Decoders.current().plain.decode(line)
+        kind = _Decoders.current().known.get(plain.event_)
+        if kind is not None and kind.event_version == plain.v:
             raise
     return _decode_carefully(line)
-
-
-def _needs_care(record: Record) -> bool:
-    assert isinstance(record, _AnyRecord)
-    kind = _Decoders.current().known.get(record.event_)
-    return kind is None or kind.event_version != record.v
 
 
 def _decode_carefully(line: bytes) -> Record:
