@@ -77,7 +77,6 @@ PHASE_TRANSITIONS: MappingProxyType[type[Event], tuple[frozenset[str], str]] = M
 """Event of a phase -> the phase's states it may happen in, and the state after."""
 
 _NEW_REVISION = frozenset({COMPLETED, INVALIDATED})
-_NEW_ATTEMPT = frozenset({FAILED, CANCELLED, INTERRUPTED})
 
 PhaseEvent = (
     phase.PhaseStarted
@@ -192,15 +191,15 @@ def expected_numbers(found: PhaseStatus, event: Event | type[Event]) -> tuple[in
     """
     The (revision, attempt) that ``event`` must carry for a phase that stands as ``found``.
 
-    A completed or invalidated phase starts anew as the next revision, a failed, cancelled or
-    interrupted one as the next attempt; every other event belongs to what is there.
+    A completed or invalidated phase goes on as the next revision; a start is the next attempt of
+    its revision, whatever stood between the two; every other event belongs to what is there.
     """
     kind = event if isinstance(event, type) else type(event)
     if found.status in _NEW_REVISION and kind is not phase.PhaseInvalidated:
         return found.revision + 1, 1
     if kind is not phase.PhaseStarted:
         return found.revision, found.attempt
-    return found.revision, found.attempt + 1 if found.status in _NEW_ATTEMPT else 1
+    return found.revision, found.attempt + 1
 
 
 def evolve(state: RunLifecycle, name: str | None, event: Event) -> RunLifecycle:
@@ -246,11 +245,12 @@ def _interrupt(state: RunLifecycle) -> RunLifecycle:
 
 def _evolve_phase(state: RunLifecycle, name: str, event: PhaseEvent) -> RunLifecycle:
     before = state.phase(name, event.partition)
+    tried = before.attempt if event.revision == before.revision else 0
     after = msgspec.structs.replace(
         before,
         status=PHASE_TRANSITIONS[type(event)][1],
         revision=event.revision,
-        attempt=getattr(event, "attempt", before.attempt),
+        attempt=getattr(event, "attempt", tried),
     )
     if isinstance(event, phase.PhaseStarted):
         after = msgspec.structs.replace(after, depends_on=event.inputs.depends_on, artifact_ids=())
@@ -267,11 +267,20 @@ def invalidated_by(
     What no longer holds once ``completed`` (of phase ``name``) is in the log.
 
     Every completed phase that depended on an older revision of it, and in turn every one that
-    depended on those, as (phase, event) in the order in which they are to be recorded.
+    depended on those, as (phase, event) in the order in which they are to be recorded. First the
+    phase itself, where what it was made from was replaced while it ran.
     """
     cause = PhaseRef(phase=name, revision=completed.revision, partition=completed.partition)
     found: list[tuple[str, phase.PhaseInvalidated]] = []
     gone: set[PhaseKey] = set()
+    for ref in state.phase(name, completed.partition).depends_on:
+        newer = _replaced(state, ref)
+        if newer is not None:
+            event = phase.PhaseInvalidated(
+                revision=completed.revision, because=newer, partition=completed.partition
+            )
+            found.append((name, event))
+            break
     stale = [(cause.phase, cause.partition)]
     while stale:
         source = stale.pop(0)
@@ -286,6 +295,15 @@ def invalidated_by(
                 )
                 found.append((key[0], event))
     return found
+
+
+def _replaced(state: RunLifecycle, ref: PhaseRef) -> PhaseRef | None:
+    """What stands today in the place of ``ref``, where that is no longer the result it names."""
+    today = state.phase(ref.phase, ref.partition)
+    newer = today.status == COMPLETED and today.revision > ref.revision
+    if newer or (today.status == INVALIDATED and today.revision >= ref.revision):
+        return PhaseRef(phase=ref.phase, revision=today.revision, partition=ref.partition)
+    return None
 
 
 def _is_older(ref: PhaseRef, source: PhaseKey, cause: PhaseRef) -> bool:
