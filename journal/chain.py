@@ -11,11 +11,13 @@ Below: errors, limits, jsonrules, record, draft. Above: log, recovery, writer.
 
 import hashlib
 import re
+from datetime import datetime
 
 import msgspec
 
 from journal.draft import Stamp
 from journal.errors import StorageError, StorageErrorCode, storage_error
+from journal.events.run import RunCreated, WriterOpened
 from journal.jsonrules import RuleBroken, check_strictly
 from journal.limits import FORMAT, LINE_BYTES_MAX_READ
 from journal.record import Record, decode
@@ -25,14 +27,26 @@ SUFFIX_BYTES = 76
 
 _HASH_KEY = b',"hash":"'
 _END = b'"}\n'
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_TIMESTAMP = re.compile(
+    r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
+)
 _PLACE = re.compile(rb'\{"seq":[0-9]+,"timestamp":"[^"]*",')
 _TAIL = re.compile(rb'(?:,"clock":"[^"]*")?,"batch":\[[0-9]+,[0-9]+\]\Z')
 
 
-def genesis(run_id: str) -> str:
+class _Opening(msgspec.Struct):
+    """The one part of an opening line that every format keeps in its place."""
+
+    class Data(msgspec.Struct):
+        format: int
+
+    data: Data
+
+
+def genesis(run_id: str, number: int = FORMAT) -> str:
     """The hash that line 1 continues from: 64 hex characters, from format and run id alone."""
-    return hashlib.sha256(f"run-journal/{FORMAT} {run_id}".encode()).hexdigest()
+    return hashlib.sha256(f"run-journal/{number} {run_id}".encode()).hexdigest()
 
 
 def encode_batch(previous_hash: str, stamps: list[Stamp]) -> tuple[list[bytes], str]:
@@ -57,6 +71,11 @@ def encode_batch(previous_hash: str, stamps: list[Stamp]) -> tuple[list[bytes], 
         link = hashlib.sha256(link + body).hexdigest().encode()
         lines.append(body + _HASH_KEY + link + _END)
     return lines, link.decode()
+
+
+def hash_of(line: bytes) -> str:
+    """The hash that stands at the end of a line, unchecked."""
+    return line[-SUFFIX_BYTES:][len(_HASH_KEY) : -len(_END)].decode("ascii", "replace")
 
 
 def middle_of(line: bytes) -> bytes:
@@ -105,14 +124,19 @@ class Chain:
 
         Raises ``corrupt`` when hash, seq, run or batch do not continue the line above; when they
         do and the line is malformed all the same (another writer's bug), ``serialization_error``,
-        ``validation_error`` or ``limit_exceeded``. After an error the walk has not moved.
+        ``validation_error`` or ``limit_exceeded``; ``unsupported_format`` from the first line of
+        another format on. After an error the walk has not moved.
         """
         if len(line) > LINE_BYTES_MAX_READ:
             raise self._error(StorageErrorCode.LIMIT_EXCEEDED, "is longer than a reader takes")
-        link = hashlib.sha256(self.hash.encode() + line[:-SUFFIX_BYTES]).hexdigest()
-        if line[-SUFFIX_BYTES:] != _HASH_KEY + link.encode() + _END:
+        link = _link(self.hash, line)
+        if not _ends_in(line, link):
+            if self.seq == 0:
+                self._refuse_other_format(line)
             raise self._error(StorageErrorCode.CORRUPT, "hash does not match", "hash")
         record = self._decode(line)
+        if isinstance(record.data, RunCreated | WriterOpened) and record.data.format != FORMAT:
+            raise self._other_format(record.data.format)
         self._check_place(record)
         self.seq += 1
         self.position += len(line)
@@ -132,6 +156,11 @@ class Chain:
                 raise
         except RuleBroken as failure:
             raise self._error(failure.code, f"is malformed ({failure})", "rule") from failure
+        except StorageError as failure:  # an upcaster's, which does not know the place
+            why = failure.info.message.removesuffix(" Nothing was changed.").rstrip(".")
+            raise self._error(
+                failure.code, f"cannot be read: {why}", failure.info.details.reason
+            ) from failure
         except msgspec.ValidationError as failure:
             raise self._error(
                 StorageErrorCode.VALIDATION_ERROR, "has a wrong shape", "shape"
@@ -140,11 +169,30 @@ class Chain:
             raise self._error(
                 StorageErrorCode.SERIALIZATION_ERROR, "is not JSON in UTF-8", "json"
             ) from failure
-        if not _TIMESTAMP.fullmatch(record.timestamp):
+        if not _is_timestamp(record.timestamp) or not (
+            record.clock is None or _is_timestamp(record.clock)
+        ):
             raise self._error(
                 StorageErrorCode.VALIDATION_ERROR, "has a malformed timestamp", "timestamp"
             )
         return record
+
+    def _refuse_other_format(self, line: bytes) -> None:
+        """A whole line 1 whose chain begins with another format's number is not damage."""
+        try:
+            found = msgspec.json.decode(line, type=_Opening).data.format
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return
+        if found != FORMAT and _ends_in(line, _link(genesis(self.run_id, found), line)):
+            raise self._other_format(found)
+
+    def _other_format(self, found: int) -> StorageError:
+        return self._error(
+            StorageErrorCode.UNSUPPORTED_FORMAT,
+            f"opens format {found}; this version reads format {FORMAT}",
+            "format",
+            "upgrade run-journal",
+        )
 
     def _check_place(self, record: Record) -> None:
         if record.seq != self.seq + 1:
@@ -161,7 +209,13 @@ class Chain:
         if not first <= record.seq < first + count:
             raise self._error(StorageErrorCode.CORRUPT, "stands outside its batch", "batch")
 
-    def _error(self, code: StorageErrorCode, what: str, reason: str | None = None) -> StorageError:
+    def _error(
+        self,
+        code: StorageErrorCode,
+        what: str,
+        reason: str | None = None,
+        next_action: str | None = None,
+    ) -> StorageError:
         return storage_error(
             code,
             f"run {self.run_id} line {self.seq + 1} (byte {self.position}): {what}. Nothing was "
@@ -171,5 +225,25 @@ class Chain:
             seq=self.seq + 1,
             offset=self.position,
             reason=reason,
-            next_action=f"journal verify {self.run_id}",
+            next_action=next_action or f"journal verify {self.run_id}",
         )
+
+
+def _link(above: str, line: bytes) -> str:
+    return hashlib.sha256(above.encode() + line[:-SUFFIX_BYTES]).hexdigest()
+
+
+def _ends_in(line: bytes, link: str) -> bool:
+    return line[-SUFFIX_BYTES:] == _HASH_KEY + link.encode() + _END
+
+
+def _is_timestamp(text: str) -> bool:
+    if not _TIMESTAMP.fullmatch(text):
+        return False
+    if text[8:10] <= "28":  # only the last days of a month take a calendar: this runs per line
+        return True
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
