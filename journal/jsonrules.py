@@ -98,6 +98,12 @@ def _parse_slowly(text: bytes) -> None:
         json.dumps(parsed, ensure_ascii=False).encode("utf-8")
     except RuleBroken:
         raise
+    except json.JSONDecodeError as failure:
+        if failure.msg == "Extra data":  # JSON, but not one object: a scalar, a list, bytes behind
+            raise RuleBroken(
+                StorageErrorCode.VALIDATION_ERROR, "bytes stand behind a whole value"
+            ) from failure
+        raise RuleBroken(StorageErrorCode.SERIALIZATION_ERROR, "not JSON") from failure
     except (ValueError, RecursionError) as failure:
         raise RuleBroken(
             StorageErrorCode.SERIALIZATION_ERROR, f"not JSON in UTF-8: {type(failure).__name__}"
