@@ -9,6 +9,7 @@ a path, never opens what is no regular file, never makes anything that others ca
 Below: nothing. Above: recovery, backends, artifacts.
 """
 
+import contextlib
 import errno
 import os
 import shutil
@@ -159,6 +160,12 @@ class Files:
 
         return lock_descriptor(fd, blocking=False)
 
+    def unlock(self, fd: int) -> None:
+        """Let go of the lock, also for a forked child that holds a copy of the descriptor."""
+        from filelock import unlock_descriptor
+
+        unlock_descriptor(fd)
+
     def is_locked(self, path: str) -> bool:
         """
         Whether somebody holds the lock of the file at ``path``; ``False`` if there is no file.
@@ -199,22 +206,24 @@ def read_small(files: Files, path: str, bytes_max: int) -> bytes | None:
         files.close(fd)
 
 
-def make_folders(files: Files, base: str, relative: str) -> str:
+def make_folders(files: Files, base: str, relative: str, durable: set[str]) -> str:
     """
     Make the folders of ``relative`` below ``base`` where they are missing, durably each.
 
-    Gives the path of the innermost. Several processes may do so at once.
+    Gives the path of the innermost. Several processes may do so at once. ``durable`` remembers
+    which names this process has synced itself: of a folder that another process made, nobody
+    knows whether its name is on disk yet.
     """
     path = base
     for part in relative.split("/"):
         parent, path = path, f"{path}/{part}"
+        if path in durable:
+            continue
         if not files.is_folder(path):
-            try:
+            with contextlib.suppress(FileExistsError):
                 files.mkdir(path)
-            except FileExistsError:
-                pass
-            # Also after losing the race: the winner may not have come to its sync yet.
-            files.fsync_dir(parent)
+        files.fsync_dir(parent)
+        durable.add(path)
     return path
 
 

@@ -1,0 +1,1 @@
+"""Where logs are kept: ``memory`` is the model, ``filesystem`` a folder per run."""

@@ -1,0 +1,125 @@
+"""
+The feed: which runs were opened, closed and deleted, so that a reader visits only what moved.
+
+One write per line, each between two newlines, so that a torn line spoils no other; blank lines
+mean nothing. Derived: without it readers scan all runs. The first line names its generation; a
+cursor of another generation, or behind the end, asks for that scan. Layout: docs/format.md.
+
+Below: errors, ids, files, log. Above: filesystem.
+"""
+
+import contextlib
+import re
+import uuid
+
+import msgspec
+
+from journal.draft import timestamp_of
+from journal.errors import StorageError
+from journal.files import Files
+from journal.ids import RunId, parse_run_id
+from journal.limits import READ_BYTES
+from journal.log import Change, Changes
+
+_FIRST = re.compile(rb'\{"feed":"run-journal/1","generation":"([0-9a-f]{32})"\}\n')
+
+
+class _Line(msgspec.Struct):
+    what: str
+    run_id: str
+    at: str
+
+
+class Feed:
+    """The feed file of one store; any number of processes append to it. Raises ``OSError``."""
+
+    def __init__(self, files: Files, path: str) -> None:
+        self._files = files
+        self._path = path
+
+    def make(self) -> None:
+        """Make the feed if there is none; when several processes do, one of them wins."""
+        if self._files.status_of(self._path) is not None:
+            return
+        temporary = f"{self._path}.{uuid.uuid4().hex}"
+        fd = self._files.create(temporary)
+        try:
+            line = b'{"feed":"run-journal/1","generation":"%b"}\n' % uuid.uuid4().hex.encode()
+            self._files.write_all(fd, line)
+            self._files.fdatasync(fd)
+        finally:
+            self._files.close(fd)
+        with contextlib.suppress(FileExistsError):
+            self._files.link(temporary, self._path)
+        self._files.unlink(temporary)
+        self._files.fsync_dir(self._path.rpartition("/")[0])
+
+    def tell(self, what: str, run_id: RunId, now_s: float, *, durable: bool) -> None:
+        """Append one line; ``durable``: it survives power loss on return."""
+        line = msgspec.json.encode(_Line(what, run_id, timestamp_of(now_s)))
+        try:
+            fd = self._files.open_append(self._path)
+        except FileNotFoundError:
+            self.make()
+            fd = self._files.open_append(self._path)
+        try:
+            self._files.write_all(fd, b"\n" + line + b"\n")
+            if durable:
+                self._files.fdatasync(fd)
+        finally:
+            self._files.close(fd)
+
+    def changes(self, cursor: str | None) -> Changes:
+        """What was told since ``cursor``."""
+        try:
+            fd = self._files.open_read(self._path)
+        except FileNotFoundError:
+            return Changes((), "", everything=True)
+        try:
+            first = _FIRST.match(self._files.pread(fd, 128, 0))
+            size = self._files.status(fd).size
+            if first is None:
+                return Changes((), "", everything=True)
+            generation = first[1].decode()
+            start = _offset(cursor, generation)
+            if start is None or start > size:
+                return Changes((), f"{generation}:{self._end(fd, size)}", everything=True)
+            data = self._read(fd, start, size)
+        finally:
+            self._files.close(fd)
+        whole = data.rfind(b"\n") + 1
+        found = tuple(filter(None, map(_parse, data[:whole].split(b"\n"))))
+        return Changes(found, f"{generation}:{start + whole}", everything=False)
+
+    def _read(self, fd: int, start: int, stop: int) -> bytes:
+        blocks = []
+        while start < stop and (
+            block := self._files.pread(fd, min(READ_BYTES, stop - start), start)
+        ):
+            blocks.append(block)
+            start += len(block)
+        return b"".join(blocks)
+
+    def _end(self, fd: int, size: int) -> int:
+        """Behind the last whole line: half a line may still be on its way."""
+        tail = self._read(fd, max(0, size - 4096), size)
+        return size - len(tail) + tail.rfind(b"\n") + 1
+
+
+def _offset(cursor: str | None, generation: str) -> int | None:
+    made_for, _, offset = (cursor or "").partition(":")
+    return int(offset) if made_for == generation and offset.isdecimal() else None
+
+
+def _parse(line: bytes) -> Change | None:
+    """One line of the feed; a torn or foreign one tells nothing: its run was not acknowledged."""
+    try:
+        found = msgspec.json.decode(line, type=_Line)
+        run_id = parse_run_id(found.run_id)
+    except (msgspec.DecodeError, UnicodeError, StorageError):
+        return None
+    if found.what == "opened":
+        return Change("opened", run_id)
+    if found.what == "closed":
+        return Change("closed", run_id)
+    return Change("deleted", run_id) if found.what == "deleted" else None

@@ -1,0 +1,177 @@
+"""
+One writer's hold on one run folder: the descriptors, the appends, the way out.
+
+The order of every append: look that nobody else was here, write, sync, overwrite ``head``,
+acknowledge. After a failed sync nothing is tried again, because the next sync would succeed
+although the bytes are lost: the lease is broken until the run is acquired anew, through recovery.
+
+Below: errors, files, host, log, headfile. Above: filesystem.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+
+from journal.backends.headfile import decode_head, encode_head
+from journal.chain import hash_of
+from journal.errors import StorageError, StorageErrorCode, code_of, from_system, storage_error
+from journal.files import Files
+from journal.limits import HEAD_BYTES
+from journal.log import Head, Lease
+
+
+class FileLease(Lease, kw_only=True):
+    """A lease that holds open files. ``broken`` says why nothing can be appended any more."""
+
+    folder: str
+    log_fd: int
+    head_fd: int
+    lock_fd: int
+    pid: int
+    broken: str | None = None
+    released: bool = False
+
+
+def append(files: Files, lease: FileLease, lines: Sequence[bytes]) -> Head:
+    """Add one batch; see ``EventLog.append``."""
+    _check_usable(lease)
+    try:
+        _check_alone(files, lease)
+        _write(files, lease, b"".join(lines))
+        files.fdatasync(lease.log_fd)
+        before = lease.head
+        size = sum(map(len, lines))
+        after = Head(before.seq + len(lines), before.position + size, hash_of(lines[-1]))
+        # Before the acknowledgement, so that a reader of this boot knows what was acknowledged.
+        files.pwrite_all(lease.head_fd, encode_head(after, lease.epoch, lease.pid, "open"), 0)
+    except (OSError, MemoryError) as failure:
+        lease.broken = f"{code_of(failure)}"
+        raise from_system(
+            failure,
+            f"run {lease.run_id}: appending behind line {lease.head.seq} failed; what was "
+            "acknowledged is untouched, and this writer is closed",
+            operation="append",
+            run_id=lease.run_id,
+            seq=lease.head.seq + 1,
+            offset=lease.head.position,
+            backend="filesystem",
+            path=f"{lease.folder}/events.jsonl",
+            next_action=f"journal resume {lease.run_id}",
+        ) from failure
+    except BaseException:
+        lease.broken = lease.broken or "interrupted"
+        raise
+    lease.head = after
+    return after
+
+
+def _check_usable(lease: FileLease) -> None:
+    if lease.released or lease.broken or lease.pid != os.getpid():
+        why = lease.broken or ("released" if lease.released else "forked")
+        raise storage_error(
+            StorageErrorCode.CLOSED,
+            f"run {lease.run_id}: this writer is closed ({why}). Nothing was written.",
+            operation="append",
+            run_id=lease.run_id,
+            backend="filesystem",
+            reason=why,
+            next_action=f"journal resume {lease.run_id}",
+        )
+
+
+def _check_alone(files: Files, lease: FileLease) -> None:
+    """A writer that slept through a takeover must notice before it writes."""
+    status = files.status(lease.log_fd)
+    here = files.status_of(f"{lease.folder}/events.jsonl")
+    lock = files.status_of(f"{lease.folder}/lock")
+    head = decode_head(files.pread(lease.head_fd, HEAD_BYTES, 0))
+    if (
+        status.size == lease.head.position
+        and here is not None
+        and here.inode == status.inode
+        and lock is not None
+        and lock.inode == files.status(lease.lock_fd).inode
+        and head is not None
+        and head.epoch == lease.epoch
+    ):
+        return
+    lease.broken = "taken_over"
+    raise storage_error(
+        StorageErrorCode.CONFLICT,
+        f"run {lease.run_id}: the log was changed by somebody else since line "
+        f"{lease.head.seq}. This writer is closed; nothing was written.",
+        operation="append",
+        run_id=lease.run_id,
+        seq=lease.head.seq,
+        offset=lease.head.position,
+        backend="filesystem",
+        path=f"{lease.folder}/events.jsonl",
+        reason="taken_over",
+        next_action=f"journal verify {lease.run_id}",
+    )
+
+
+def _write(files: Files, lease: FileLease, data: bytes) -> None:
+    """Write the batch; where the disk is full, cut off what was written of it."""
+    try:
+        files.write_all(lease.log_fd, data)
+    except OSError as failure:
+        if code_of(failure) is not StorageErrorCode.NO_SPACE:
+            raise
+        cut_back(files, lease)  # raises when it fails: then the writer is broken
+        raise storage_error(
+            StorageErrorCode.NO_SPACE,
+            f"run {lease.run_id}: no space for {len(data)} bytes behind line "
+            f"{lease.head.seq}. The partial batch was cut off again; the log is whole, and this "
+            "writer goes on once there is space.",
+            operation="append",
+            run_id=lease.run_id,
+            seq=lease.head.seq + 1,
+            offset=lease.head.position,
+            backend="filesystem",
+            path=f"{lease.folder}/events.jsonl",
+            reason="cut_back",
+            next_action="free some space, then append again",
+        ) from failure
+
+
+def cut_back(files: Files, lease: FileLease) -> None:
+    """Cut the log to the last acknowledged line and sync that. Raises ``OSError``."""
+    fd = files.open_rewrite(f"{lease.folder}/events.jsonl")
+    try:
+        files.truncate(fd, lease.head.position)
+        files.fdatasync(fd)
+    finally:
+        files.close(fd)
+
+
+def release(files: Files, lease: FileLease) -> bool:
+    """Mark the run closed where nothing is broken, and let go. Gives whether it was marked."""
+    if lease.released:
+        return False
+    marked = False
+    try:
+        if not lease.broken and lease.pid == os.getpid():
+            _check_alone(files, lease)
+            head = encode_head(lease.head, lease.epoch, lease.pid, "closed")
+            files.pwrite_all(lease.head_fd, head, 0)
+            files.fdatasync(lease.head_fd)
+            marked = True
+    except (OSError, MemoryError) as failure:
+        lease.broken = f"{code_of(failure)}"
+    except StorageError:
+        pass  # taken over: the other writer marks the run; lease.broken says so
+    finally:
+        close(files, lease)
+    return marked
+
+
+def close(files: Files, lease: FileLease) -> None:
+    """Let go of lock and files, whatever state they are in."""
+    lease.released = True
+    if lease.pid == os.getpid():
+        with suppress(OSError):
+            files.unlock(lease.lock_fd)
+    for fd in (lease.log_fd, lease.head_fd, lease.lock_fd):
+        with suppress(OSError):
+            files.close(fd)

@@ -1,0 +1,174 @@
+"""
+The model of an event log: what every backend must do, without a disk.
+
+Keeps lines in lists; goes away with the process. Never recovers, because it cannot be torn. Used
+by ``journal.testing``, and as the model that the filesystem is checked against.
+
+Below: errors, limits, ids, chain, log. Above: journal, testing.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from journal.chain import hash_of
+from journal.errors import StorageError, StorageErrorCode, storage_error
+from journal.host import host_name
+from journal.ids import RunId
+from journal.log import Change, Changes, Head, HeadInfo, Lease
+
+
+class _Run(msgspec.Struct):
+    lines: list[bytes]
+    starts: list[int]
+    head: Head
+    epoch: int
+    holder: Lease | None
+    checkpoint: bytes | None = None
+
+
+class MemoryLog:
+    """An ``EventLog`` in memory. All of its methods are safe from any thread."""
+
+    backend = "memory"
+
+    def __init__(self) -> None:
+        self._runs: dict[RunId, _Run] = {}
+        self._feed: list[Change] = []
+        self._guard = threading.Condition()
+
+    def create(self, run_id: RunId, lines: Sequence[bytes]) -> Lease:
+        """Make a run; see ``EventLog.create``."""
+        with self._guard:
+            if run_id in self._runs:
+                raise _error(StorageErrorCode.CONFLICT, "create", run_id, "exists already")
+            run = _Run([], [], Head(0, 0, ""), 1, None)
+            run.holder = Lease(run_id=run_id, epoch=1, head=run.head)
+            self._runs[run_id] = run
+            self._extend(run, lines)
+            self._feed.append(Change("opened", run_id))
+            return run.holder
+
+    def acquire(self, run_id: RunId, wait_s: float = 0.0) -> Lease:
+        """Take the lease; see ``EventLog.acquire``."""
+        deadline = time.monotonic() + wait_s
+        with self._guard:
+            while self._get(run_id, "acquire").holder is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise _error(StorageErrorCode.LOCKED, "acquire", run_id, "has a writer")
+                self._guard.wait(left)
+            run = self._get(run_id, "acquire")
+            run.epoch += 1
+            run.holder = Lease(run_id=run_id, epoch=run.epoch, head=run.head)
+            self._feed.append(Change("opened", run_id))
+            return run.holder
+
+    def append(self, lease: Lease, lines: Sequence[bytes]) -> Head:
+        """Add a batch; see ``EventLog.append``."""
+        with self._guard:
+            run = self._runs.get(lease.run_id)
+            if run is None or run.holder is not lease:
+                raise _error(
+                    StorageErrorCode.CLOSED, "append", lease.run_id, "is not held any more"
+                )
+            return self._extend(run, lines)
+
+    def _extend(self, run: _Run, lines: Sequence[bytes]) -> Head:
+        position = run.head.position
+        for line in lines:
+            run.starts.append(position)
+            position += len(line)
+        run.lines.extend(lines)
+        digest = hash_of(lines[-1])
+        run.head = Head(len(run.lines), position, digest)
+        if run.holder is not None:
+            run.holder.head = run.head
+        return run.head
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back; see ``EventLog.release``."""
+        with self._guard:
+            run = self._runs.get(lease.run_id)
+            if run is not None and run.holder is lease:
+                run.holder = None
+                self._feed.append(Change("closed", lease.run_id))
+                self._guard.notify_all()
+
+    def head(self, run_id: RunId) -> HeadInfo:
+        """Up to where readers may see; see ``EventLog.head``."""
+        with self._guard:
+            run = self._get(run_id, "head")
+            return HeadInfo(
+                head=run.head,
+                epoch=run.epoch,
+                host=host_name(),
+                pid=os.getpid(),
+                state="closed" if run.holder is None else "open",
+                live=run.holder is not None,
+            )
+
+    def read(
+        self, run_id: RunId, start: int = 0, stop: int | None = None, *, reverse: bool = False
+    ) -> Iterator[bytes]:
+        """Lines of a run; see ``EventLog.read``."""
+        with self._guard:
+            run = self._get(run_id, "read")
+            end = run.head.position if stop is None else stop
+            found = [
+                line
+                for line, place in zip(run.lines, run.starts, strict=True)
+                if start <= place < end
+            ]
+        return reversed(found) if reverse else iter(found)
+
+    def runs(self) -> Iterator[RunId]:
+        """All runs."""
+        with self._guard:
+            return iter(list(self._runs))
+
+    def changes(self, cursor: str | None) -> Changes:
+        """The feed since ``cursor``."""
+        with self._guard:
+            end = str(len(self._feed))
+            if cursor is None or not cursor.isdecimal() or int(cursor) > len(self._feed):
+                return Changes((), end, everything=True)
+            return Changes(tuple(self._feed[int(cursor) :]), end, everything=False)
+
+    def get_checkpoint(self, run_id: RunId) -> bytes | None:
+        """The last checkpoint."""
+        with self._guard:
+            return self._get(run_id, "get_checkpoint").checkpoint
+
+    def put_checkpoint(self, lease: Lease, body: bytes) -> None:
+        """Replace the checkpoint."""
+        with self._guard:
+            self._get(lease.run_id, "put_checkpoint").checkpoint = body
+
+    def delete(self, run_id: RunId) -> None:
+        """Delete a run; see ``EventLog.delete``."""
+        with self._guard:
+            if self._get(run_id, "delete").holder is not None:
+                raise _error(StorageErrorCode.LOCKED, "delete", run_id, "has a writer")
+            del self._runs[run_id]
+            self._feed.append(Change("deleted", run_id))
+
+    def _get(self, run_id: RunId, operation: str) -> _Run:
+        try:
+            return self._runs[run_id]
+        except KeyError:
+            raise _error(StorageErrorCode.NOT_FOUND, operation, run_id, "does not exist") from None
+
+
+def _error(code: StorageErrorCode, operation: str, run_id: str, what: str) -> StorageError:
+    return storage_error(
+        code,
+        f"run {run_id} {what}. Nothing was changed.",
+        operation=operation,
+        run_id=run_id,
+        backend="memory",
+        next_action="journal list" if code is StorageErrorCode.NOT_FOUND else None,
+    )

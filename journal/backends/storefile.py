@@ -1,0 +1,101 @@
+"""
+``store.json``: what makes a folder a store. A folder without it is none, whatever it holds.
+
+Below: errors, files. Above: filesystem.
+"""
+
+import uuid
+
+import msgspec
+
+from journal.errors import StorageErrorCode, storage_error
+from journal.files import Files, read_small, replace_file
+
+FORMAT = "run-journal/1"
+_BYTES_MAX = 65_536
+
+
+class StoreFile(msgspec.Struct):
+    """The content of ``store.json``."""
+
+    format: str
+    store_id: str
+
+
+def make_store(files: Files, path: str) -> None:
+    """Make a store at ``path`` where there is nothing, or an empty folder. Raises ``OSError``."""
+    if files.status_of(f"{path}/store.json") is not None:
+        return
+    if files.is_folder(path):
+        # What another process that makes the store just now has put there is no obstacle.
+        strangers = [
+            name
+            for name in files.listdir(path)
+            if name != "feed" and not name.startswith((".store-", "feed.", "store.json", "runs"))
+        ]
+        if strangers:
+            raise storage_error(
+                StorageErrorCode.VALIDATION_ERROR,
+                f"{path} holds files but no store.json: it is no store. Nothing was changed.",
+                operation="open",
+                path=path,
+                reason="no_store",
+                next_action="name an empty or new folder",
+            )
+    else:
+        _make_folder(files, path)
+    from journal.backends.feed import Feed
+
+    Feed(files, f"{path}/feed").make()
+    body = msgspec.json.encode(StoreFile(FORMAT, str(uuid.uuid4()))) + b"\n"
+    # Last: where store.json is, everything else is. Two makers write two ids; the last one stays,
+    # and nothing refers to it yet.
+    temporary = f"{path}/.store-{uuid.uuid4().hex}"
+    replace_file(files, f"{path}/store.json", body, temporary=temporary, durable=True)
+
+
+def _make_folder(files: Files, path: str) -> None:
+    parent = path.rpartition("/")[0] or "/"
+    if not files.is_folder(parent):
+        _make_folder(files, parent)
+    try:
+        files.mkdir(path)
+    except FileExistsError:
+        if not files.is_folder(path):
+            raise
+    files.fsync_dir(parent)
+
+
+def check_store(files: Files, path: str) -> StoreFile:
+    """Read ``store.json``; see ``FilesystemLog.open`` for what is refused."""
+    data = read_small(files, f"{path}/store.json", _BYTES_MAX)
+    if data is None:
+        raise storage_error(
+            StorageErrorCode.NOT_FOUND,
+            f"there is no store at {path}.",
+            operation="open",
+            path=path,
+            reason="no_store",
+            next_action="journal run TARGET, or name another with --store",
+        )
+    try:
+        found = msgspec.json.decode(data, type=StoreFile)
+    except (msgspec.DecodeError, UnicodeError) as failure:
+        raise storage_error(
+            StorageErrorCode.SERIALIZATION_ERROR,
+            f"{path}/store.json cannot be read. Nothing was changed.",
+            operation="open",
+            path=f"{path}/store.json",
+            reason="store_json",
+            next_action=f'write {{"format":"{FORMAT}","store_id":"<a uuid>"}} into it',
+        ) from failure
+    if found.format != FORMAT:
+        raise storage_error(
+            StorageErrorCode.UNSUPPORTED_FORMAT,
+            f"the store at {path} is of format {found.format[:80]!r}; this version knows {FORMAT}.",
+            operation="open",
+            path=f"{path}/store.json",
+            reason="store_format",
+            next_action="use a newer version of run-journal",
+        )
+    return found

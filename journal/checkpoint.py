@@ -1,0 +1,124 @@
+"""
+The write side's memory of a run: its lifecycle and its idempotency keys, and how to get them back.
+
+A checkpoint spares reading a long log from its beginning. It is derived: missing, damaged or
+foreign ones are ignored, and one is believed only if the log's own line has the hash it names.
+
+Below: errors, limits, record, chain, log, lifecycle. Above: writer.
+"""
+
+import hashlib
+
+import msgspec
+
+from journal.chain import Chain, hash_of, middle_of
+from journal.draft import body_digest
+from journal.lifecycle import RunLifecycle, evolve
+from journal.limits import KEYS_REMEMBERED
+from journal.log import EventLog, Lease
+from journal.record import Record
+
+
+class KeyEntry(msgspec.Struct, frozen=True, array_like=True):
+    """What an idempotency key stands for: the lines of its append, and a digest of its body."""
+
+    first_seq: int
+    last_seq: int
+    digest: str
+
+
+class Memory(msgspec.Struct, kw_only=True):
+    """What a writer knows of its run at one seq."""
+
+    seq: int = 0
+    position: int = 0
+    hash: str = ""
+    timestamp: str = ""
+    state: RunLifecycle = RunLifecycle()
+    keys: dict[str, KeyEntry] = {}
+
+
+_decode = msgspec.json.Decoder(Memory).decode
+_DIGEST_CHARS = 64
+
+
+def encode_memory(memory: Memory) -> bytes:
+    """A checkpoint: one line of JSON, and the SHA-256 of that line as a second one."""
+    body = msgspec.json.encode(memory) + b"\n"
+    return body + hashlib.sha256(body).hexdigest().encode() + b"\n"
+
+
+def decode_memory(data: bytes | None) -> Memory | None:
+    """The memory in a checkpoint, or ``None`` when it is missing or not intact."""
+    if data is None or len(data) < _DIGEST_CHARS + 2:
+        return None
+    body, digest = data[: -_DIGEST_CHARS - 1], data[-_DIGEST_CHARS - 1 : -1]
+    if hashlib.sha256(body).hexdigest().encode() != digest:
+        return None
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, UnicodeError):  # of another version
+        return None
+
+
+def remember(log: EventLog, lease: Lease) -> Memory:
+    """
+    Bring back what is known of a run up to its head: from the checkpoint on, each line checked.
+
+    Blocks. Raises ``corrupt`` and the codes of a malformed line.
+    """
+    memory = _believed(log, lease) or Memory()
+    chain = Chain(lease.run_id, memory.seq, memory.position, memory.hash or None)
+    reader = _Reader(memory)
+    for line in log.read(lease.run_id, memory.position, lease.head.position):
+        reader.apply(chain.follow(line), line)
+    reader.finish()
+    memory.seq, memory.position, memory.hash = chain.seq, chain.position, chain.hash
+    memory.timestamp = chain.timestamp or memory.timestamp
+    return memory
+
+
+def _believed(log: EventLog, lease: Lease) -> Memory | None:
+    memory = decode_memory(log.get_checkpoint(lease.run_id))
+    if memory is None or not 0 < memory.position <= lease.head.position:
+        return None
+    line = next(log.read(lease.run_id, 0, memory.position, reverse=True), b"")
+    return memory if hash_of(line) == memory.hash else None
+
+
+class _Reader:
+    """
+    Folds records, and puts together which lines belong to a key.
+
+    An append with a key reaches to the next line with a key, or to the end of its batch.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._key: str | None = None
+        self._first = 0
+        self._last = 0
+        self._middles: list[bytes] = []
+
+    def apply(self, record: Record, line: bytes) -> None:
+        self._memory.state = evolve(self._memory.state, record.phase, record.data)
+        if record.key is not None or record.batch[0] == record.seq:
+            self.finish()
+        if record.key is not None:
+            self._key, self._first = record.key, record.seq
+        if self._key is not None:
+            self._last = record.seq
+            self._middles.append(middle_of(line))
+
+    def finish(self) -> None:
+        if self._key is not None:
+            entry = KeyEntry(self._first, self._last, body_digest(self._middles))
+            self._memory.keys[self._key] = entry
+            forget_old(self._memory.keys)
+        self._key, self._middles = None, []
+
+
+def forget_old(keys: dict[str, KeyEntry]) -> None:
+    """Keep the newest keys only: a bound on memory, and on how long a retry is recognised."""
+    while len(keys) > KEYS_REMEMBERED:
+        del keys[next(iter(keys))]

@@ -1,0 +1,108 @@
+"""
+A receipt for events on their way to the disk, and the bridge that brings it back to the loop.
+
+A worker thread completes receipts; the loop wakes who waits. asyncio and trio. Never writes.
+
+Below: errors. Above: writer.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, NamedTuple
+
+import anyio
+import anyio.lowlevel
+import sniffio
+
+from journal.errors import StorageError
+
+
+class Appended(NamedTuple):
+    """Where events stand: the seq of the first and the last of one append; durable."""
+
+    first_seq: int
+    last_seq: int
+
+
+class Receipt:
+    """
+    What ``emit`` gives back: await it to wait until the events survive power loss.
+
+    Awaiting gives an ``Appended``, or raises the ``StorageError`` that kept them from the disk;
+    it also hurries them there. Await it on the loop that opened the journal, or not at all:
+    a failure that nobody awaited surfaces when the run is left.
+    """
+
+    __slots__ = ("_done", "_error", "_event", "_hurry", "appended", "seen")
+
+    def __init__(self, appended: Appended, hurry: Callable[[], None]) -> None:
+        self.appended = appended
+        self.seen = False
+        self._hurry = hurry
+        self._done = False
+        self._error: StorageError | None = None
+        self._event: anyio.Event | None = None
+
+    @property
+    def durable(self) -> bool:
+        """Whether the events are known to be on disk by now."""
+        return self._done and self._error is None
+
+    @property
+    def error(self) -> StorageError | None:
+        """Why the events did not get to the disk, once that is known."""
+        return self._error
+
+    def complete(self, error: StorageError | None = None) -> bool:
+        """Called by the worker; gives whether somebody waits on the loop."""
+        self._error = error
+        self._done = True
+        return self._event is not None
+
+    def wake(self) -> None:
+        """Called on the loop, after ``complete``."""
+        if self._event is not None:
+            self._event.set()
+
+    def __await__(self) -> Generator[Any, None, Appended]:
+        return self.wait().__await__()
+
+    async def wait(self) -> Appended:
+        """Wait until the events are durable; see the class."""
+        if self._done:
+            await anyio.lowlevel.checkpoint()
+        else:
+            if self._event is None:
+                self._event = anyio.Event()
+            # Looked at again after the event is in place: the worker looks for it after it is done.
+            if not self._done:
+                self._hurry()
+                await self._event.wait()
+        if self._error is not None:
+            self.seen = True
+            raise self._error
+        return self.appended
+
+
+class Bridge:
+    """The way from worker threads to the loop that opened the journal."""
+
+    def __init__(self) -> None:
+        if sniffio.current_async_library() == "trio":
+            import trio
+
+            self._call: Callable[..., object] = trio.lowlevel.current_trio_token().run_sync_soon
+        else:
+            self._call = asyncio.get_running_loop().call_soon_threadsafe
+
+    def wake(self, receipts: Sequence[Receipt]) -> None:
+        """Wake who waits for one of ``receipts``; a loop that has ended has nobody waiting."""
+        try:
+            self._call(_wake_all, receipts)
+        except RuntimeError:
+            return
+
+
+def _wake_all(receipts: Sequence[Receipt]) -> None:
+    for receipt in receipts:
+        receipt.wake()
