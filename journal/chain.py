@@ -146,6 +146,8 @@ class Chain:
         return record
 
     def _decode(self, line: bytes) -> Record:
+        if len(line) == SUFFIX_BYTES:
+            raise self._error(StorageErrorCode.VALIDATION_ERROR, "is empty", "shape")
         try:
             if self.strict:
                 check_strictly(line[:-1])
