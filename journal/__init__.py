@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from journal.events.step import Usage
     from journal.ids import new_run_id, parse_run_id
     from journal.journal import Journal
+    from journal.phase import Phase
     from journal.pipeline import Pipeline
+    from journal.receipt import Receipt
     from journal.record import Record
-    from journal.run import Phase, Run
-    from journal.writer import Receipt
+    from journal.run import Run
 
     __version__: str
 
@@ -63,9 +64,9 @@ _HOMES = {
     "ArtifactRole": "journal.artifacts.store",
     "Event": "journal.events.base",
     "Journal": "journal.journal",
-    "Phase": "journal.run",
+    "Phase": "journal.phase",
     "Pipeline": "journal.pipeline",
-    "Receipt": "journal.writer",
+    "Receipt": "journal.receipt",
     "Record": "journal.record",
     "Run": "journal.run",
     "StorageBatchError": "journal.errors",

@@ -20,10 +20,11 @@ from journal.record import Record
 
 
 class KeyEntry(msgspec.Struct, frozen=True, array_like=True):
-    """What an idempotency key stands for: the lines of its append, and a digest of its body."""
+    """What an idempotency key stands for: where its append is, and a digest of its body."""
 
     first_seq: int
     last_seq: int
+    timestamp: str
     digest: str
 
 
@@ -98,6 +99,7 @@ class _Reader:
         self._key: str | None = None
         self._first = 0
         self._last = 0
+        self._timestamp = ""
         self._middles: list[bytes] = []
 
     def apply(self, record: Record, line: bytes) -> None:
@@ -105,14 +107,15 @@ class _Reader:
         if record.key is not None or record.batch[0] == record.seq:
             self.finish()
         if record.key is not None:
-            self._key, self._first = record.key, record.seq
+            self._key, self._first, self._timestamp = record.key, record.seq, record.timestamp
         if self._key is not None:
             self._last = record.seq
             self._middles.append(middle_of(line))
 
     def finish(self) -> None:
         if self._key is not None:
-            entry = KeyEntry(self._first, self._last, body_digest(self._middles))
+            digest = body_digest(self._middles)
+            entry = KeyEntry(self._first, self._last, self._timestamp, digest)
             self._memory.keys[self._key] = entry
             forget_old(self._memory.keys)
         self._key, self._middles = None, []

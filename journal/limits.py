@@ -79,5 +79,8 @@ WORKERS_MAX: Final = 16
 READ_BYTES: Final = 256 * 1024
 """How much is read from a file at once."""
 
+ARTIFACT_BYTES_MAX: Final = 64 * 1024**3
+"""Largest artifact: a payload without an end stops here, before the disk does."""
+
 TORN_TAIL_BYTES_MAX: Final = BATCH_BYTES_MAX
 """Longest tail that recovery sets aside: one batch, because the next waits for its sync."""

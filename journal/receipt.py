@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 
 import anyio
 import anyio.lowlevel
-import sniffio
 
 from journal.errors import StorageError
 
 
 class Appended(NamedTuple):
-    """Where events stand: the seq of the first and the last of one append; durable."""
+    """Where events stand: first and last seq of one append, and the first line's timestamp."""
 
     first_seq: int
     last_seq: int
+    timestamp: str
 
 
 class Receipt:
@@ -52,6 +52,10 @@ class Receipt:
     def error(self) -> StorageError | None:
         """Why the events did not get to the disk, once that is known."""
         return self._error
+
+    def hurry(self) -> None:
+        """Have the events written now, without waiting for them."""
+        self._hurry()
 
     def complete(self, error: StorageError | None = None) -> bool:
         """Called by the worker; gives whether somebody waits on the loop."""
@@ -88,12 +92,12 @@ class Bridge:
     """The way from worker threads to the loop that opened the journal."""
 
     def __init__(self) -> None:
-        if sniffio.current_async_library() == "trio":
+        try:
+            self._call: Callable[..., object] = asyncio.get_running_loop().call_soon_threadsafe
+        except RuntimeError:  # no asyncio here, so it is trio
             import trio
 
-            self._call: Callable[..., object] = trio.lowlevel.current_trio_token().run_sync_soon
-        else:
-            self._call = asyncio.get_running_loop().call_soon_threadsafe
+            self._call = trio.lowlevel.current_trio_token().run_sync_soon
 
     def wake(self, receipts: Sequence[Receipt]) -> None:
         """Wake who waits for one of ``receipts``; a loop that has ended has nobody waiting."""

@@ -1,0 +1,72 @@
+"""
+Ctrl-C and SIGTERM while a run is open: both end as a cancellation that the log tells.
+
+SIGINT keeps its handler; it is only noted. SIGTERM, where nobody handles it, does what SIGINT
+does: under asyncio the main task is cancelled, under trio ``KeyboardInterrupt`` is raised, so the
+run's way out is walked and records ``run_cancelled``. Handlers are put back with the last run.
+
+Below: nothing. Above: run.
+"""
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+_Handler = Callable[[int, FrameType | None], Any]
+
+
+class _Watch:
+    def __init__(self) -> None:
+        self.open_runs = 0
+        self.seen: str | None = None
+        self.previous: dict[int, Any] = {}
+
+
+_watch = _Watch()
+
+
+def begin() -> None:
+    """A run opens: watch, if this is the main thread (only there may handlers be set)."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    _watch.open_runs += 1
+    if _watch.open_runs > 1:
+        return
+    _watch.seen = None
+    interrupt = signal.getsignal(signal.SIGINT)
+    if callable(interrupt):
+        _watch.previous[signal.SIGINT] = interrupt
+        signal.signal(signal.SIGINT, _on_interrupt)
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            _watch.previous[signal.SIGTERM] = signal.SIG_DFL
+            signal.signal(signal.SIGTERM, _on_terminate)
+
+
+def end() -> None:
+    """A run was left: with the last one, put the handlers back where they are still ours."""
+    if threading.current_thread() is not threading.main_thread() or not _watch.open_runs:
+        return
+    _watch.open_runs -= 1
+    if _watch.open_runs:
+        return
+    for number, ours in ((signal.SIGINT, _on_interrupt), (signal.SIGTERM, _on_terminate)):
+        if number in _watch.previous and signal.getsignal(number) is ours:
+            signal.signal(number, _watch.previous[number])
+    _watch.previous.clear()
+
+
+def reason() -> str:
+    """Why a cancellation came: the signal that was seen, or simply that somebody cancelled."""
+    return _watch.seen or "cancelled"
+
+
+def _on_interrupt(number: int, frame: FrameType | None) -> None:
+    _watch.seen = "SIGINT"
+    _watch.previous[signal.SIGINT](number, frame)
+
+
+def _on_terminate(number: int, frame: FrameType | None) -> None:
+    _watch.seen = "SIGTERM"
+    _watch.previous[signal.SIGINT](signal.SIGINT, frame)

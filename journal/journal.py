@@ -1,0 +1,279 @@
+"""
+Journal: one open store, its runs and their artifacts. Where writing begins.
+
+    async with Journal.open(".journal") as journal:
+        async with journal.run(project="nightly") as run:
+            ...
+
+Below: everything of the write side but the pipeline. Above: pipeline, testing. Reading is the
+business of the package ``projections``.
+"""
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, TypeVar, overload
+
+import anyio
+import anyio.to_thread
+from pydantic import BaseModel
+
+from journal.artifacts.codec import decode
+from journal.artifacts.filesystem import FilesystemArtifacts
+from journal.artifacts.store import ArtifactMetadata, ArtifactStore
+from journal.backends.filesystem import FilesystemLog
+from journal.draft import freeze
+from journal.errors import StorageError, StorageErrorCode, storage_error
+from journal.events.base import Event
+from journal.events.log import LogRecovered
+from journal.events.run import (
+    CodeVersion,
+    Parent,
+    PlannedPhase,
+    RunCreated,
+    RunResumed,
+    RunStarted,
+    WriterOpened,
+)
+from journal.host import writer_info
+from journal.ids import RunId, new_run_id, parse_label, parse_name, parse_partition, parse_run_id
+from journal.limits import FORMAT
+from journal.log import EventLog
+from journal.receipt import Bridge
+from journal.recorder import Recorder
+from journal.run import Run
+from journal.workers import Workers
+from journal.writer import Writer
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Journal:
+    """An open store. Make it with ``Journal.open``; use it on the loop that opened it."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        artifacts: ArtifactStore,
+        *,
+        now: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = new_run_id,
+    ) -> None:
+        self.log = log
+        self.artifacts = artifacts
+        self._now = now
+        self._new_id = new_id
+        self._workers = Workers()
+        self._bridge = Bridge()
+        self._writers: list[Writer] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, path: str | os.PathLike[str], *, create: bool = True
+    ) -> AsyncIterator["Journal"]:
+        """
+        Open the store at ``path``; with ``create``, make it where nothing is yet.
+
+        Raises ``not_found`` without ``create``, ``validation_error`` for a folder that holds
+        something else, ``unsupported_format`` for a store of a newer version.
+        """
+        log = await anyio.to_thread.run_sync(partial(FilesystemLog.open, path, create=create))
+        journal = cls(log, FilesystemArtifacts(log.root, log.files))
+        try:
+            yield journal
+        finally:
+            await journal.close()
+
+    async def close(self) -> None:
+        """Close what is still open, without an event that ends it: it can be resumed."""
+        with anyio.CancelScope(shield=True):
+            for writer in self._writers:
+                await anyio.to_thread.run_sync(writer.close)
+            await anyio.to_thread.run_sync(self._workers.close)
+
+    def run(
+        self,
+        *,
+        project: str,
+        parameters: BaseModel | Mapping[str, Any] | None = None,
+        external_id: str | None = None,
+        plan: Sequence[PlannedPhase] | None = None,
+        target: str | None = None,
+        code: CodeVersion | None = None,
+        parent: Parent | None = None,
+    ) -> Run:
+        """
+        A new run: ``async with journal.run(project="nightly") as run:``.
+
+        Entering it makes it durable, as ``run_created`` and ``run_started``. ``parameters`` are
+        plain JSON or a pydantic model; ``target`` is what ``journal resume`` runs again.
+        Raises ``validation_error`` for names and values that are refused.
+        """
+        run_id = parse_run_id(self._new_id())
+        created = RunCreated(
+            project=parse_name(project, "project"),
+            format=FORMAT,
+            writer=writer_info(),
+            external_id=None if external_id is None else parse_label(external_id, "external id"),
+            parameters=_plain(parameters),
+            plan=_checked(plan),
+            target=target,
+            code=code,
+            parent=parent,
+        )
+        drafts = [freeze(run_id, event) for event in (created, RunStarted())]
+        make = partial(Writer.create, self.log, run_id, drafts, **self._services())
+
+        async def opener() -> Recorder:
+            return self._recorder(await anyio.to_thread.run_sync(make))
+
+        return Run(run_id, opener, self.artifacts.location)
+
+    def resume(
+        self,
+        run_id: str,
+        *,
+        wait_s: float = 0.0,
+        code: CodeVersion | None = None,
+        plan: Sequence[PlannedPhase] | None = None,
+        allow_changed: bool = False,
+    ) -> Run:
+        """
+        Go on with a run that stopped: ``async with journal.resume(run_id) as run:``.
+
+        Entering recovers the log, and records ``writer_opened`` (with ``code`` and ``plan``, if
+        given), ``log_recovered`` where a torn tail was set aside, and ``run_resumed``. Raises
+        ``locked`` after ``wait_s`` seconds while another writer holds it, ``not_found``,
+        ``corrupt``; ``conflict`` when ``code`` differs from what ran before, unless
+        ``allow_changed``.
+        """
+        checked = _checked(plan)
+
+        def decide(writer: Writer) -> list[Event]:
+            before = writer.state.code
+            if not allow_changed and _changed(before, code):
+                raise _code_changed(writer.run_id)
+            return [self._opened(writer, code, checked), *_told(writer), RunResumed()]
+
+        return self._reopened(run_id, wait_s, decide, ends=True)
+
+    def open_run(self, run_id: str, *, wait_s: float = 0.0) -> Run:
+        """
+        Open a run for notes and repairs: its status stays as it is, entering and leaving.
+
+        Entering recovers the log and records ``writer_opened``; raises what ``resume`` raises.
+        """
+        return self._reopened(
+            run_id, wait_s, lambda w: [self._opened(w, None, None), *_told(w)], ends=False
+        )
+
+    def _reopened(
+        self, run_id: str, wait_s: float, decide: Callable[[Writer], list[Event]], *, ends: bool
+    ) -> Run:
+        parsed = parse_run_id(run_id)
+        make = partial(Writer.open, self.log, parsed, wait_s, **self._services())
+
+        async def opener() -> Recorder:
+            writer = await anyio.to_thread.run_sync(make)
+            recorder = self._recorder(writer)
+            try:
+                await recorder.append(decide(writer))
+            except BaseException:
+                await anyio.to_thread.run_sync(writer.abandon)
+                raise
+            return recorder
+
+        return Run(parsed, opener, self.artifacts.location, ends=ends)
+
+    def _opened(
+        self, writer: Writer, code: CodeVersion | None, plan: tuple[PlannedPhase, ...] | None
+    ) -> WriterOpened:
+        return WriterOpened(
+            writer=writer_info(),
+            epoch=writer.lease.epoch,
+            format=FORMAT,
+            code=code,
+            plan=None if plan == writer.state.plan else plan,
+        )
+
+    def _recorder(self, writer: Writer) -> Recorder:
+        self._writers.append(writer)
+        return Recorder(writer, self.artifacts)
+
+    def _services(self) -> dict[str, Any]:
+        return {"workers": self._workers, "bridge": self._bridge, "now": self._now}
+
+    async def delete(self, run_id: str) -> None:
+        """
+        Delete a run with all its files; durable on return. The feed keeps that it was there.
+
+        Raises ``not_found``, and ``locked`` while a writer holds it.
+        """
+        await anyio.to_thread.run_sync(self.log.delete, parse_run_id(run_id))
+
+    @overload
+    async def load(self, metadata: ArtifactMetadata) -> str | bytes: ...
+    @overload
+    async def load(self, metadata: ArtifactMetadata, model: type[M]) -> M | list[M]: ...
+    async def load(
+        self, metadata: ArtifactMetadata, model: type[BaseModel] | None = None
+    ) -> object:
+        """
+        Read an artifact back: a model (json), a list of models (jsonl), text or bytes.
+
+        Size and hash are checked before anything is returned. Raises ``not_found``, ``corrupt``,
+        ``serialization_error`` (no JSON), ``validation_error`` (not of ``model``).
+        """
+        run_id = parse_run_id(metadata.run_id)
+        content = await anyio.to_thread.run_sync(
+            self.artifacts.read_all, run_id, metadata.sha256, metadata.size_bytes
+        )
+        return await anyio.to_thread.run_sync(decode, content, metadata.format, model)
+
+
+def _plain(parameters: BaseModel | Mapping[str, Any] | None) -> dict[str, Any]:
+    if parameters is None:
+        return {}
+    if isinstance(parameters, BaseModel):
+        return parameters.model_dump(mode="json")
+    return dict(parameters)
+
+
+def _checked(plan: Sequence[PlannedPhase] | None) -> tuple[PlannedPhase, ...] | None:
+    if plan is None:
+        return None
+    for planned in plan:
+        parse_name(planned.name, "phase")
+        for partition in planned.partitions or ():
+            parse_partition(partition)
+    return tuple(plan)
+
+
+def _told(writer: Writer) -> list[Event]:
+    return [
+        LogRecovered(bytes_set_aside=tail.size_bytes, sha256=tail.sha256, kept_as=tail.kept_as)
+        for tail in writer.lease.recovered
+    ]
+
+
+def _changed(before: CodeVersion | None, now: CodeVersion | None) -> bool:
+    """Whether the code is another one, as far as both sides say: the target's digest decides."""
+    if before is None or now is None:
+        return False
+    if before.source_sha256 and now.source_sha256:
+        return before.source_sha256 != now.source_sha256
+    return (before.git_commit, before.git_dirty) != (now.git_commit, now.git_dirty)
+
+
+def _code_changed(run_id: RunId) -> StorageError:
+    return storage_error(
+        StorageErrorCode.CONFLICT,
+        f"run {run_id}: the code has changed since the run was written. Nothing was written.",
+        operation="resume",
+        run_id=run_id,
+        reason="code_changed",
+        next_action=f"journal resume {run_id} --allow-changed",
+    )
