@@ -20,9 +20,9 @@ import anyio
 import anyio.to_thread
 from pydantic import BaseModel
 
-from journal.artifacts.codec import decode
 from journal.artifacts.filesystem import FilesystemArtifacts
 from journal.artifacts.store import ArtifactMetadata, ArtifactStore
+from journal.artifacts.transfer import load_payload
 from journal.backends.filesystem import FilesystemLog
 from journal.draft import freeze
 from journal.errors import StorageError, StorageErrorCode, storage_error
@@ -219,19 +219,17 @@ class Journal:
     @overload
     async def load(self, metadata: ArtifactMetadata, model: type[M]) -> M | list[M]: ...
     async def load(
-        self, metadata: ArtifactMetadata, model: type[BaseModel] | None = None
-    ) -> object:
+        self, metadata: ArtifactMetadata, model: type[M] | None = None
+    ) -> M | list[M] | str | bytes:
         """
         Read an artifact back: a model (json), a list of models (jsonl), text or bytes.
 
         Size and hash are checked before anything is returned. Raises ``not_found``, ``corrupt``,
         ``serialization_error`` (no JSON), ``validation_error`` (not of ``model``).
         """
-        run_id = parse_run_id(metadata.run_id)
-        content = await anyio.to_thread.run_sync(
-            self.artifacts.read_all, run_id, metadata.sha256, metadata.size_bytes
-        )
-        return await anyio.to_thread.run_sync(decode, content, metadata.format, model)
+        if model is None:
+            return await load_payload(self.artifacts, metadata)
+        return await load_payload(self.artifacts, metadata, model)
 
 
 def _plain(parameters: BaseModel | Mapping[str, Any] | None) -> dict[str, Any]:

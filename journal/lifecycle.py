@@ -253,7 +253,8 @@ def _evolve_phase(state: RunLifecycle, name: str, event: PhaseEvent) -> RunLifec
         attempt=getattr(event, "attempt", tried),
     )
     if isinstance(event, phase.PhaseStarted):
-        after = msgspec.structs.replace(after, depends_on=event.inputs.depends_on, artifact_ids=())
+        depends_on = event.inputs.depends_on if event.inputs else ()
+        after = msgspec.structs.replace(after, depends_on=depends_on, artifact_ids=())
     elif isinstance(event, phase.PhaseCompleted):
         after = msgspec.structs.replace(after, artifact_ids=event.artifact_ids)
     partitions = {**state.phases.get(name, {}), event.partition or "": after}

@@ -132,7 +132,7 @@ class Phase:
         recorder: Recorder,
         name: str,
         partition: str | None,
-        inputs: PhaseInputs,
+        inputs: PhaseInputs | None,
         will_retry: Callable[[BaseException], bool],
     ) -> None:
         self.name = name

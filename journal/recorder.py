@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import anyio
 
-from journal.artifacts.codec import Payload, store_payload
+from journal.artifacts.codec import Payload
 from journal.artifacts.store import ArtifactFormat, ArtifactMetadata, ArtifactStore
+from journal.artifacts.transfer import store_payload
 from journal.draft import Draft, freeze
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.events.artifact import ArtifactPersisted, ArtifactPersistFailed

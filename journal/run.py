@@ -226,7 +226,7 @@ class Run:
         parse_name(name, "phase")
         if partition is not None:
             parse_partition(partition)
-        return Phase(self._writing, name, partition, inputs or PhaseInputs(), will_retry)
+        return Phase(self._writing, name, partition, inputs, will_retry)
 
     async def skip(self, name: str, reason: str, *, partition: str | None = None) -> Appended:
         """Record that a phase need not run."""

@@ -47,7 +47,7 @@ class PhaseStarted(Event, frozen=True, kw_only=True):
     revision: Revision
     attempt: Attempt
     partition: str | None = None
-    inputs: PhaseInputs = PhaseInputs()
+    inputs: PhaseInputs | None = None
 
     def sentence(self, phase: str | None) -> str:
         """Say which attempt, where it is not the first."""
