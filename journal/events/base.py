@@ -43,7 +43,7 @@ class Event(Value, frozen=True, kw_only=True):
 
     A subclass of yours gives itself a dotted name, and a version above 1 once its fields change:
 
-        class InvoiceSent(Event):
+        class InvoiceSent(Event, frozen=True):
             \"\"\"An invoice left the house.\"\"\"
 
             event_name: ClassVar[str] = "acme.invoice_sent"
