@@ -76,6 +76,9 @@ PHASE_TRANSITIONS: MappingProxyType[type[Event], tuple[frozenset[str], str]] = M
 )
 """Event of a phase -> the phase's states it may happen in, and the state after."""
 
+_DECISIVE = frozenset(
+    {*RUN_TRANSITIONS, *PHASE_TRANSITIONS, artifact.ArtifactPersisted, UnknownEvent}
+)
 _NEW_REVISION = frozenset({COMPLETED, INVALIDATED})
 
 PhaseEvent = (
@@ -153,14 +156,17 @@ def check(state: RunLifecycle, name: str | None, event: Event) -> None:
             "upgrade run-journal, then resume",
             StorageErrorCode.UNSUPPORTED_FORMAT,
         )
-    rule = RUN_TRANSITIONS.get(type(event))
+    kind = type(event)
+    if kind not in _DECISIVE:
+        if state.status == ABSENT:
+            raise _conflict(f"{event.event_name} may not come before run_created")
+        return
+    rule = RUN_TRANSITIONS.get(kind)
     if rule is not None:
         if state.status not in rule[0]:
             raise _conflict(f"{event.event_name} may not follow while the run is {state.status}")
         if isinstance(event, run.RunCompleted):
             _refuse_running(state)
-    elif state.status == ABSENT:
-        raise _conflict(f"{event.event_name} may not come before run_created")
     elif isinstance(event, PhaseEvent):
         _check_phase(state, name, event)
 
@@ -204,6 +210,8 @@ def expected_numbers(found: PhaseStatus, event: Event | type[Event]) -> tuple[in
 
 def evolve(state: RunLifecycle, name: str | None, event: Event) -> RunLifecycle:
     """The state after ``event``. Pure, and total: what a log holds has happened, legal or not."""
+    if type(event) not in _DECISIVE:
+        return state
     rule = RUN_TRANSITIONS.get(type(event))
     if rule is not None:
         return _evolve_run(state, event, rule[1] or state.status)

@@ -73,6 +73,10 @@ LABEL_BYTES_MAX: Final = 256
 LOCK_RETRY_S: Final = 0.1
 """``acquire`` tries this long even at ``wait_s=0``: a probe holds the lock for a moment."""
 
+ALONE_CHECK_S: Final = 0.05
+"""A writer that rested longer than this looks again whether it is still alone. A takeover needs a
+holder that has been stopped for longer; in between, the checks would cost 40% of the rate."""
+
 WORKERS_MAX: Final = 16
 """Threads that sync side by side. Measured: 16 files in parallel sync 2.6x as often as one."""
 

@@ -7,6 +7,7 @@ Below: errors. Above: writer.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple
 
@@ -99,14 +100,23 @@ class Bridge:
 
             self._call = trio.lowlevel.current_trio_token().run_sync_soon
 
+        self._guard = threading.Lock()
+        self._waiting: list[Receipt] = []
+
     def wake(self, receipts: Sequence[Receipt]) -> None:
         """Wake who waits for one of ``receipts``; a loop that has ended has nobody waiting."""
+        with self._guard:
+            called = bool(self._waiting)
+            self._waiting.extend(receipts)
+        if called:
+            return  # the loop is on its way already: each call costs it a wake-up
         try:
-            self._call(_wake_all, receipts)
+            self._call(self._wake_all)
         except RuntimeError:
             return
 
-
-def _wake_all(receipts: Sequence[Receipt]) -> None:
-    for receipt in receipts:
-        receipt.wake()
+    def _wake_all(self) -> None:
+        with self._guard:
+            receipts, self._waiting = self._waiting, []
+        for receipt in receipts:
+            receipt.wake()
