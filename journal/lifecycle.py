@@ -157,17 +157,15 @@ def check(state: RunLifecycle, name: str | None, event: Event) -> None:
             StorageErrorCode.UNSUPPORTED_FORMAT,
         )
     kind = type(event)
-    if kind not in _DECISIVE:
-        if state.status == ABSENT:
-            raise _conflict(f"{event.event_name} may not come before run_created")
-        return
     rule = RUN_TRANSITIONS.get(kind)
     if rule is not None:
         if state.status not in rule[0]:
             raise _conflict(f"{event.event_name} may not follow while the run is {state.status}")
         if isinstance(event, run.RunCompleted):
             _refuse_running(state)
-    elif isinstance(event, PhaseEvent):
+    elif state.status == ABSENT:
+        raise _conflict(f"{event.event_name} may not come before run_created")
+    elif kind in PHASE_TRANSITIONS and isinstance(event, PhaseEvent):
         _check_phase(state, name, event)
 
 
