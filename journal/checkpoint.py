@@ -8,6 +8,7 @@ Below: errors, limits, record, chain, log, lifecycle. Above: writer.
 """
 
 import hashlib
+import itertools
 
 import msgspec
 
@@ -121,7 +122,10 @@ class _Reader:
         self._key, self._middles = None, []
 
 
-def forget_old(keys: dict[str, KeyEntry]) -> None:
-    """Keep the newest keys only: a bound on memory, and on how long a retry is recognised."""
-    while len(keys) > KEYS_REMEMBERED:
-        del keys[next(iter(keys))]
+def forget_old(keys: dict[str, KeyEntry]) -> list[str]:
+    """Keep the newest keys only: a bound on memory. Gives those that are no longer recognised."""
+    surplus = max(0, len(keys) - KEYS_REMEMBERED)
+    old = list(itertools.islice(keys, surplus))
+    for key in old:
+        del keys[key]
+    return old

@@ -22,9 +22,10 @@ from journal.events.artifact import ArtifactPersisted, ArtifactPersistFailed
 from journal.events.base import ErrorInfo, Event, JsonObject, Level, well_formed
 from journal.events.log import LogEmitted
 from journal.ids import RunId, new_artifact_id, parse_label, parse_name
+from journal.intake import QueueFull
 from journal.lifecycle import PHASE_TRANSITIONS, RUN_TRANSITIONS, RunLifecycle
 from journal.receipt import Appended, Receipt
-from journal.writer import QueueFull, Writer
+from journal.writer import Writer
 
 
 class Place(NamedTuple):

@@ -1,62 +1,35 @@
 """
 Group commit: what is decided at the call is written by a worker, one sync for all that waits.
 
-``submit`` decides under a lock: is it legal, is it the expected seq, was this key seen; it gives
-each event its seq and timestamp and queues it. A worker takes what is queued as one batch, writes
-it, syncs, and completes the receipts. So an illegal append fails at once, and the order of a run
-is the order of the calls, from whatever thread.
+``submit`` has ``intake`` decide under a lock: is it legal, is it the expected seq, was this key
+seen; each event gets its seq and timestamp and is queued. A worker takes what is queued as one
+batch, writes it, syncs, and completes the receipts. So an illegal append fails at once, and the
+order of a run is the order of the calls, from whatever thread.
 
 After a failed write nobody knows what is on disk: everything queued fails, and the writer is
 closed for good. Only a full disk whose partial batch was cut off again lets it go on, from the
 last durable state.
 
-Below: errors, limits, draft, chain, log, lifecycle, checkpoint, receipt, workers. Above: run.
+Below: errors, limits, draft, chain, log, checkpoint, receipt, intake, workers. Above: recorder.
 """
 
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
-import msgspec
-
 from journal.chain import encode_batch, genesis
-from journal.checkpoint import KeyEntry, Memory, encode_memory, forget_old, remember
-from journal.draft import Clock, Draft, Stamp, body_digest
+from journal.checkpoint import Memory, encode_memory, remember
+from journal.draft import Clock, Draft
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.ids import RunId
-from journal.lifecycle import RunLifecycle, check, evolve
-from journal.limits import (
-    BATCH_BYTES_MAX,
-    BATCH_LINES_MAX,
-    CHECKPOINT_EVENTS,
-    QUEUE_BYTES_MAX,
-    QUEUE_LINES_MAX,
-)
+from journal.intake import Decide, Entry, Intake, stamp
+from journal.lifecycle import RunLifecycle
+from journal.limits import CHECKPOINT_EVENTS
 from journal.log import EventLog, Lease
-from journal.receipt import Appended, Bridge, Receipt
+from journal.receipt import Bridge, Receipt
 from journal.workers import Workers
-
-
-class QueueFull(Exception):
-    """The queue has no room now; ``last`` completes when there is some."""
-
-    def __init__(self, last: Receipt) -> None:
-        super().__init__()
-        self.last = last
-
-
-class _Entry(msgspec.Struct, gc=False):
-    """One append in the queue, and what is true of the run once it is durable."""
-
-    stamps: list[Stamp]
-    size_bytes: int
-    receipt: Receipt
-    state: RunLifecycle
-    key: str | None
-    patient: bool  # emitted: may wait for company
 
 
 class Writer:
@@ -75,19 +48,12 @@ class Writer:
         self._log = log
         self.lease = lease
         self._durable = memory
-        self._state = memory.state
-        self._seq = memory.seq
-        self._keys: dict[str, KeyEntry | _Entry] = dict(memory.keys)
-        self._clock = Clock(now, memory.timestamp)
+        self._intake = Intake(lease.run_id, memory, now, self.hurry)
         self._workers = workers
         self._bridge = bridge
         self._guard = threading.Lock()
-        self._queue: deque[_Entry] = deque()
-        self._queued_lines = 0
-        self._queued_bytes = 0
-        self._impatient = 0
-        self._busy = False
         self._idle = threading.Condition(self._guard)
+        self._busy = False
         self._broken: StorageError | None = None
         self._closed = False
         self._unseen: list[Receipt] = []
@@ -107,12 +73,7 @@ class Writer:
     ) -> "Writer":
         """Make a run whose first batch is ``drafts``; durable on return. Blocks."""
         clock = Clock(now)
-        state = RunLifecycle()
-        stamps = []
-        for seq, draft in enumerate(drafts, 1):
-            check(state, draft.phase, draft.event)
-            state = evolve(state, draft.phase, draft.event)
-            stamps.append(Stamp(draft, seq, *clock.read()))
+        stamps, state = stamp(drafts, RunLifecycle(), 1, clock)
         lines, link = encode_batch(genesis(run_id), stamps)
         lease = log.create(run_id, lines)
         memory = Memory(
@@ -152,7 +113,7 @@ class Writer:
     @property
     def state(self) -> RunLifecycle:
         """The lifecycle after all that was accepted, durable or not yet."""
-        return self._state
+        return self._intake.state
 
     @property
     def seq(self) -> int:
@@ -161,7 +122,7 @@ class Writer:
 
     def submit(
         self,
-        decide: Sequence[Draft] | Callable[[RunLifecycle], Sequence[Draft]],
+        decide: Sequence[Draft] | Decide,
         *,
         key: str | None = None,
         expected_seq: int | None = None,
@@ -175,111 +136,33 @@ class Writer:
         ``limit_exceeded`` (more than a batch), ``closed``; ``QueueFull`` when it must wait.
         """
         if self._pid != os.getpid():  # before the lock: a fork may have copied it locked
-            raise self._refused(StorageErrorCode.CLOSED, "a forked process may not write", "forked")
+            raise self._closed_because("a forked process may not write", "forked")
         with self._guard:
             self._check_open()
-            drafts = decide(self._state) if callable(decide) else decide
-            if key is not None:
-                known = self._known(key, drafts)
-                if known is not None:
-                    return known
-            self._check_seq(expected_seq)
-            entry = self._admit(drafts, key, patient)
-            if not self._busy:
-                if patient and self._has_room():
+            receipt = self._intake.admit(decide, key, expected_seq, patient=patient)
+            if not self._busy and self._intake:
+                if patient and self._intake.has_room:
                     self._workers.delayed(self.hurry)
                 else:
-                    self._busy = True
-                    self._workers.soon(self._drain)
-            return entry.receipt
-
-    def _known(self, key: str, drafts: Sequence[Draft]) -> Receipt | None:
-        found = self._keys.get(key)
-        if found is None:
-            return None
-        digest = body_digest(draft.middle for draft in drafts)
-        if isinstance(found, _Entry):
-            known = body_digest(stamp.draft.middle for stamp in found.stamps)
-            receipt = found.receipt
-        else:
-            known = found.digest
-            receipt = Receipt(
-                Appended(found.first_seq, found.last_seq, found.timestamp), self.hurry
-            )
-            receipt.complete()
-        if known != digest:
-            raise self._refused(
-                StorageErrorCode.CONFLICT,
-                f"the key {key!a} stands for another append, at line {receipt.appended.first_seq}",
-                "key",
-            )
-        return receipt
-
-    def _check_seq(self, expected_seq: int | None) -> None:
-        if expected_seq is not None and expected_seq != self._seq:
-            raise self._refused(
-                StorageErrorCode.CONFLICT,
-                f"expected the log to end at line {expected_seq}, it ends at {self._seq}",
-                "expected_seq",
-            )
-
-    def _admit(self, drafts: Sequence[Draft], key: str | None, patient: bool) -> _Entry:
-        size = sum(draft.line_bytes_max for draft in drafts)
-        if not drafts or len(drafts) > BATCH_LINES_MAX or size > BATCH_BYTES_MAX:
-            raise self._refused(
-                StorageErrorCode.LIMIT_EXCEEDED,
-                f"an append holds 1 to {BATCH_LINES_MAX} events and {BATCH_BYTES_MAX} bytes, "
-                f"not {len(drafts)} and {size}",
-                "batch",
-            )
-        if self._queue and (
-            self._queued_lines + len(drafts) > QUEUE_LINES_MAX
-            or self._queued_bytes + size > QUEUE_BYTES_MAX
-        ):
-            raise QueueFull(self._queue[-1].receipt)
-        state = self._state
-        for draft in drafts:
-            check(state, draft.phase, draft.event)
-            state = evolve(state, draft.phase, draft.event)
-        first = self._seq + 1
-        stamps = [Stamp(draft, seq, *self._clock.read()) for seq, draft in enumerate(drafts, first)]
-        receipt = Receipt(Appended(first, self._seq + len(drafts), stamps[0].timestamp), self.hurry)
-        entry = _Entry(stamps, size, receipt, state, key, patient)
-        self._state = state
-        self._seq += len(drafts)
-        self._queue.append(entry)
-        self._queued_lines += len(drafts)
-        self._queued_bytes += size
-        self._impatient += not patient
-        if key is not None:
-            self._keys[key] = entry
-        return entry
+                    self._start()
+            return receipt
 
     def hurry(self) -> None:
         """Have what is queued written now. Never blocks on a disk."""
         with self._guard:
-            if self._queue and not self._busy:
-                self._busy = True
-                self._workers.soon(self._drain)
+            if self._intake and not self._busy:
+                self._start()
+
+    def _start(self) -> None:
+        self._busy = True
+        self._workers.soon(self._drain)
 
     # -- on a worker thread ----------------------------------------------------------------
 
     def _drain(self) -> None:
         """Write batch after batch until nothing impatient waits. One thread at a time."""
-        patience = False
-        while True:
-            with self._guard:
-                if patience and not self._impatient and not self._closed and self._has_room():
-                    if self._queue:
-                        self._workers.delayed(self.hurry)
-                    batch = []
-                else:
-                    batch = self._take_batch()
-                if not batch:
-                    self._busy = False
-                    self._idle.notify_all()
-                    return
-                patience = True
+        batch = self._next_batch(first=True)
+        while batch:
             try:
                 self._write(batch)
             except StorageError as failure:
@@ -288,30 +171,21 @@ class Writer:
                 self._fail(batch, self._broken_by(failure))
             else:
                 self._acknowledge(batch)
+            batch = self._next_batch(first=False)
 
-    def _take_batch(self) -> list[_Entry]:
-        """What one sync may hold: bounded, and an append without a key never follows one with."""
-        queue = self._queue
-        batch: list[_Entry] = []
-        lines = size = 0
-        while queue:
-            entry = queue[0]
-            lines += len(entry.stamps)
-            size += entry.size_bytes
-            if batch and (lines > BATCH_LINES_MAX or size > BATCH_BYTES_MAX):
-                break
-            if batch and entry.key is None and batch[-1].key is not None:
-                break
-            batch.append(queue.popleft())
-            self._impatient -= not entry.patient
-        return batch
+    def _next_batch(self, *, first: bool) -> list[Entry]:
+        with self._guard:
+            intake = self._intake
+            waits = not first and not intake.impatient and intake.has_room and not self._closed
+            if waits and intake:
+                self._workers.delayed(self.hurry)
+            batch = [] if waits else intake.take_batch()
+            if not batch:
+                self._busy = False
+                self._idle.notify_all()
+            return batch
 
-    def _has_room(self) -> bool:
-        return (
-            self._queued_lines < QUEUE_LINES_MAX // 2 and self._queued_bytes < QUEUE_BYTES_MAX // 2
-        )
-
-    def _write(self, batch: list[_Entry]) -> None:
+    def _write(self, batch: list[Entry]) -> None:
         stamps = [stamp for entry in batch for stamp in entry.stamps]
         lines, _ = encode_batch(self._durable.hash, stamps)
         head = self._log.append(self.lease, lines)
@@ -320,47 +194,38 @@ class Writer:
         durable.timestamp = stamps[-1].timestamp
         durable.state = batch[-1].state
 
-    def _acknowledge(self, batch: list[_Entry]) -> None:
+    def _acknowledge(self, batch: list[Entry]) -> None:
         with self._guard:
-            for entry in batch:
-                self._queued_lines -= len(entry.stamps)
-                self._queued_bytes -= entry.size_bytes
-                if entry.key is not None:
-                    self._keep_key(entry.key, entry)
+            self._intake.settle(batch, self._durable)
         waiting = [entry.receipt for entry in batch if entry.receipt.complete()]
         if waiting:
             self._bridge.wake(waiting)
         if self._durable.seq - self._checkpoint_seq >= CHECKPOINT_EVENTS:
             self._put_checkpoint()
 
-    def _keep_key(self, key: str, entry: _Entry) -> None:
-        appended = entry.receipt.appended
-        digest = body_digest(stamp.draft.middle for stamp in entry.stamps)
-        kept = KeyEntry(*appended, digest)
-        self._keys[key] = self._durable.keys[key] = kept
-        forget_old(self._durable.keys)
-
-    def _fail(self, batch: list[_Entry], failure: StorageError) -> None:
+    def _fail(self, batch: list[Entry], failure: StorageError) -> None:
         """Fail all that waits: what came after the batch was decided on top of it."""
         with self._guard:
-            entries = [*batch, *self._queue]
-            self._queue.clear()
-            self._queued_lines = self._queued_bytes = self._impatient = 0
-            for entry in entries:
-                if entry.key is not None:
-                    self._keys.pop(entry.key, None)
-            self._state, self._seq = self._durable.state, self._durable.seq
+            receipts = [entry.receipt for entry in self._intake.reset(batch, self._durable)]
             if failure.info.details.reason != "cut_back":
                 self._broken = failure
             # Kept until somebody has seen the failure: at the latest, whoever leaves the run.
-            self._unseen.extend(entry.receipt for entry in entries)
-        waiting = [entry.receipt for entry in entries if entry.receipt.complete(failure)]
+            self._unseen.extend(receipts)
+        waiting = [receipt for receipt in receipts if receipt.complete(failure)]
         if waiting:
             self._bridge.wake(waiting)
 
     def _broken_by(self, failure: BaseException) -> StorageError:
-        error = self._refused(
-            StorageErrorCode.IO_ERROR, f"writing broke off ({type(failure).__name__})", "broken"
+        error = storage_error(
+            StorageErrorCode.IO_ERROR,
+            f"run {self.run_id}: writing broke off ({type(failure).__name__}). What was "
+            "acknowledged is untouched.",
+            operation="append",
+            run_id=self.run_id,
+            seq=self._durable.seq,
+            backend=self._log.backend,
+            reason="broken",
+            next_action=f"journal resume {self.run_id}",
         )
         error.__cause__ = failure
         return error
@@ -390,10 +255,9 @@ class Writer:
             if self._closed:
                 return
             self._closed = True
-            while self._queue or self._busy:
+            while self._intake or self._busy:
                 if not self._busy:
-                    self._busy = True
-                    self._workers.soon(self._drain)
+                    self._start()
                 self._idle.wait()
         try:
             if self._broken is None and self._durable.seq > self._checkpoint_seq:
@@ -412,20 +276,19 @@ class Writer:
 
     def _check_open(self) -> None:
         if self._broken is not None:
-            raise self._refused(
-                StorageErrorCode.CLOSED, f"writing failed before ({self._broken.code})", "broken"
-            ) from self._broken
+            why = f"writing failed before ({self._broken.code.value})"
+            raise self._closed_because(why, "broken") from self._broken
         if self._closed:
-            raise self._refused(StorageErrorCode.CLOSED, "the run was left", "left")
+            raise self._closed_because("the run was left", "left")
 
-    def _refused(self, code: StorageErrorCode, what: str, reason: str) -> StorageError:
+    def _closed_because(self, why: str, reason: str) -> StorageError:
         return storage_error(
-            code,
-            f"run {self.run_id}: {what}. Nothing was written.",
+            StorageErrorCode.CLOSED,
+            f"run {self.run_id}: {why}. Nothing was written.",
             operation="append",
             run_id=self.run_id,
-            seq=self._seq,
+            seq=self._durable.seq,
             backend=self._log.backend,
             reason=reason,
-            next_action=f"journal resume {self.run_id}" if code == "closed" else None,
+            next_action=f"journal resume {self.run_id}",
         )

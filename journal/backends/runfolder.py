@@ -1,0 +1,176 @@
+"""
+One run's folder: how it is made, locked, and made whole again before it is written.
+
+Everything here is a sequence of file operations whose order matters; each order has its reason
+beside it. Raises ``OSError`` and ``StorageError``.
+
+Below: errors, files, chain, log, recovery, headfile, lease, refusals. Above: filesystem.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+from journal.backends import refusals
+from journal.backends.headfile import HeadFile, encode_head, read_head
+from journal.backends.lease import FileLease
+from journal.chain import Chain, hash_of
+from journal.files import Files
+from journal.ids import RunId
+from journal.log import Head
+from journal.recovery import Read, Tail, classify, holds_hash, keep_aside, last_batch_start, untold
+
+_BLOCK_BYTES = 1024 * 1024
+
+
+def build(files: Files, run_id: RunId, folder: str, lines: Sequence[bytes]) -> FileLease:
+    """
+    A whole run folder at ``folder``, a name that no reader looks at: locked, and all of it synced.
+
+    The lock is held before the name is public, so no one else ever opens a run half made.
+    """
+    files.mkdir(folder)
+    opened: list[int] = []
+    try:
+        files.mkdir(f"{folder}/artifacts")
+        opened.append(lock_fd := files.create(f"{folder}/lock"))
+        files.lock(lock_fd)
+        opened.append(log_fd := files.create(f"{folder}/events.jsonl"))
+        files.write_all(log_fd, b"".join(lines))
+        files.fdatasync(log_fd)
+        head = Head(len(lines), sum(map(len, lines)), hash_of(lines[-1]))
+        opened.append(head_fd := open_head(files, folder))
+        files.pwrite_all(head_fd, encode_head(head, 1, os.getpid(), "open"), 0)
+        files.fdatasync(head_fd)
+        files.fsync_dir(folder)
+    except BaseException:
+        close_all(files, opened)
+        with suppress(OSError):
+            files.remove_tree(folder)
+        raise
+    return FileLease(
+        run_id=run_id,
+        epoch=1,
+        head=head,
+        folder=folder,
+        log_fd=log_fd,
+        head_fd=head_fd,
+        lock_fd=lock_fd,
+        pid=os.getpid(),
+    )
+
+
+def open_head(files: Files, folder: str) -> int:
+    """``head`` open for writing in place; made where it is missing."""
+    path = f"{folder}/head"
+    if files.status_of(path) is None:
+        files.close(files.create(path))
+        files.fsync_dir(folder)
+    return files.open_rewrite(path)
+
+
+def close_all(files: Files, opened: Sequence[int]) -> None:
+    """Close what was opened before something failed."""
+    for fd in opened:
+        with suppress(OSError):
+            files.close(fd)
+
+
+def take_lock(files: Files, run_id: RunId, folder: str, wait_s: float, operation: str) -> int:
+    """
+    The descriptor that holds the run's lock; raises ``locked`` after ``wait_s`` seconds.
+
+    A lock file that was replaced would give two holders: what is locked must be what lies there.
+    """
+    deadline = time.monotonic() + wait_s
+    path = f"{folder}/lock"
+    while True:
+        if files.status_of(path) is None:
+            with suppress(FileExistsError):
+                files.close(files.create(path))
+        fd = files.open_rewrite(path)
+        try:
+            if files.lock(fd):
+                here = files.status_of(path)
+                if here is not None and here.inode == files.status(fd).inode:
+                    return fd
+        except BaseException:
+            files.close(fd)
+            raise
+        files.close(fd)
+        if time.monotonic() >= deadline:
+            found = read_head(files, f"{folder}/head")
+            raise refusals.locked(run_id, folder, found, operation)
+        time.sleep(0.005)
+
+
+def reopen(files: Files, run_id: RunId, folder: str, lock_fd: int) -> FileLease:
+    """Recover the log and take it over, under the lock that ``lock_fd`` holds."""
+    opened: list[int] = []
+    try:
+        opened.append(log_fd := files.open_append(f"{folder}/events.jsonl"))
+        found, tail = recover(files, run_id, folder)
+        opened.append(head_fd := open_head(files, folder))
+        epoch = found.epoch + 1 if found else 2
+        # Durable before anything is written: a stale "closed" would make a torn batch look like
+        # damage.
+        files.pwrite_all(head_fd, encode_head(tail.head, epoch, os.getpid(), "open"), 0)
+        files.fdatasync(head_fd)
+        told = untold(files, folder, tail.head.seq)
+    except BaseException:
+        close_all(files, opened)
+        raise
+    return FileLease(
+        run_id=run_id,
+        epoch=epoch,
+        head=tail.head,
+        recovered=told,
+        folder=folder,
+        log_fd=log_fd,
+        head_fd=head_fd,
+        lock_fd=lock_fd,
+        pid=os.getpid(),
+    )
+
+
+def recover(files: Files, run_id: RunId, folder: str) -> tuple[HeadFile | None, Tail]:
+    """Make the log whole and durable before it is trusted; damage is raised and left alone."""
+    fd = files.open_rewrite(f"{folder}/events.jsonl")
+    try:
+        read: Read = partial(files.pread, fd)
+        found, tail = examine(files, run_id, folder, fd, strict=True)
+        if tail.torn_bytes:
+            keep_aside(files, folder, read, tail)
+            files.truncate(fd, tail.head.position)
+        if tail.torn_bytes or found is None or found.state == "open":
+            # What a dead process wrote may be in memory only, or on a bad sector: the last batch
+            # is written once more, the same bytes in the same place, and synced.
+            start = last_batch_start(read, tail.head)
+            for position in range(start, tail.head.position, _BLOCK_BYTES):
+                size = min(_BLOCK_BYTES, tail.head.position - position)
+                files.pwrite_all(fd, files.pread(fd, size, position), position)
+            files.fdatasync(fd)
+        return found, tail
+    finally:
+        files.close(fd)
+
+
+def examine(
+    files: Files, run_id: RunId, folder: str, log_fd: int, *, strict: bool
+) -> tuple[HeadFile | None, Tail]:
+    """
+    What ``head`` says, and where the last whole batch ends: from there on, else from line 1.
+
+    Changes nothing. Raises ``corrupt`` and what ``recovery.classify`` raises.
+    """
+    read: Read = partial(files.pread, log_fd)
+    found = read_head(files, f"{folder}/head")
+    size = files.status(log_fd).size
+    head = found.head if found else Head(0, 0, "")
+    if size == 0 or head.position > size or (found and not holds_hash(read, head)):
+        raise refusals.short(run_id, folder, head, size)
+    chain = Chain(run_id, head.seq, head.position, head.hash if found else None, strict=strict)
+    closed = found is not None and found.state == "closed"
+    return found, classify(chain, read, size, head.position, closed=closed)
