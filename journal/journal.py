@@ -67,7 +67,7 @@ class Journal:
         self._new_id = new_id
         self._workers = Workers()
         self._bridge = Bridge()
-        self._writers: list[Writer] = []
+        self._writers: set[Writer] = set()
 
     @classmethod
     @asynccontextmanager
@@ -90,9 +90,11 @@ class Journal:
     async def close(self) -> None:
         """Close what is still open, without an event that ends it: it can be resumed."""
         with anyio.CancelScope(shield=True):
-            for writer in self._writers:
-                await anyio.to_thread.run_sync(writer.close)
-            await anyio.to_thread.run_sync(self._workers.close)
+            try:
+                for writer in list(self._writers):
+                    await anyio.to_thread.run_sync(writer.close)
+            finally:
+                await anyio.to_thread.run_sync(self._workers.close)
 
     def run(
         self,
@@ -200,8 +202,8 @@ class Journal:
         )
 
     def _recorder(self, writer: Writer) -> Recorder:
-        self._writers.append(writer)
-        return Recorder(writer, self.artifacts)
+        self._writers.add(writer)
+        return Recorder(writer, self.artifacts, self._writers.discard)
 
     def _services(self) -> dict[str, Any]:
         return {"workers": self._workers, "bridge": self._bridge, "now": self._now}

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import anyio
+import anyio.to_thread
 
 from journal.artifacts.codec import Payload
 from journal.artifacts.store import ArtifactFormat, ArtifactMetadata, ArtifactStore
@@ -46,11 +47,23 @@ class Recorder:
     """Writes events and artifacts of one run. Methods are for the loop; ``emit`` for any thread."""
 
     def __init__(
-        self, writer: Writer, artifacts: ArtifactStore, new_id: Callable[[], str] = new_artifact_id
+        self,
+        writer: Writer,
+        artifacts: ArtifactStore,
+        closed: Callable[[Writer], None],
+        new_id: Callable[[], str] = new_artifact_id,
     ) -> None:
         self.writer = writer
         self._artifacts = artifacts
+        self._closed = closed
         self._new_id = new_id
+
+    async def close(self) -> None:
+        """Write what is queued and give the lease back; raises a failure that nobody has seen."""
+        try:
+            await anyio.to_thread.run_sync(self.writer.close)
+        finally:
+            self._closed(self.writer)
 
     async def append(
         self,

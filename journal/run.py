@@ -98,7 +98,7 @@ class Run:
             return
         with anyio.CancelScope(shield=True):
             try:
-                await anyio.to_thread.run_sync(recorder.writer.close)
+                await recorder.close()
             except Exception as error:
                 if failure is None:
                     raise

@@ -181,6 +181,9 @@ class FilesystemLog:
         path = f"{self.folder(run_id)}/events.jsonl"
         split = split_lines_reverse if reverse else split_lines
         with place("read", run_id, path), self._reading(path) as fd:
+            size = self.files.status(fd).size
+            if size < end:
+                raise refusals.cut_off(run_id, self.folder(run_id), end, size)
             yield from split(partial(self.files.pread, fd), start, end)
 
     @contextmanager

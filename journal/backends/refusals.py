@@ -49,20 +49,28 @@ def absent(run_id: str, folder: str, *, log_gone: bool) -> StorageError:
     )
 
 
+def cut_off(run_id: str, folder: str, wanted: int, size: int) -> StorageError:
+    """The log ends before a position that it had reached already."""
+    what = f"the log has {size} bytes, but {wanted} were acknowledged"
+    return _lost(run_id, folder, None, wanted, f"(byte {size}): {what}")
+
+
 def short(run_id: str, folder: str, head: Head, size: int) -> StorageError:
     """The log does not hold what was acknowledged."""
-    what = (
-        f"the log has {size} bytes, but {head.position} were acknowledged"
-        if size < head.position or size == 0
-        else f"line {head.seq} is not the one that was acknowledged there"
-    )
+    if size < head.position or size == 0:
+        return cut_off(run_id, folder, head.position, size)
+    what = f"line {head.seq} (byte {head.position}): this is not the line that was acknowledged"
+    return _lost(run_id, folder, head.seq, head.position, what)
+
+
+def _lost(run_id: str, folder: str, seq: int | None, offset: int, what: str) -> StorageError:
     return storage_error(
         StorageErrorCode.CORRUPT,
-        f"run {run_id} line {head.seq} (byte {head.position}): {what}. Nothing was changed.",
+        f"run {run_id} {what}. Nothing was changed.",
         operation="read",
         run_id=run_id,
-        seq=head.seq,
-        offset=head.position,
+        seq=seq,
+        offset=offset,
         backend=BACKEND,
         path=f"{folder}/events.jsonl",
         reason="watermark",
