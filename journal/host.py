@@ -4,7 +4,7 @@ Where this process runs: host, boot, user, library version.
 The boot id tells a reader whether what it sees in a file may still be in memory only. Never
 anything that decides about a lock.
 
-Below: events. Above: backends, writer.
+Below: events, files. Above: backends, writer.
 """
 
 import functools
@@ -14,9 +14,9 @@ import socket
 import subprocess
 import sys
 from importlib import metadata
-from pathlib import Path
 
 from journal.events.run import WriterInfo
+from journal.files import Files, read_small
 
 
 @functools.cache
@@ -37,10 +37,8 @@ def boot_id() -> str:
         command = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]
         text = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     else:
-        try:
-            text = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
-        except OSError:
-            text = ""
+        found = read_small(Files(), "/proc/sys/kernel/random/boot_id", 256)
+        text = (found or b"").decode("ascii", "replace")
     digits = text.strip().replace("-", "").lower()
     return digits if len(digits) == 32 else "0" * 32
 
