@@ -10,9 +10,10 @@ business of the package ``projections``.
 """
 
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar, overload
 
@@ -130,7 +131,7 @@ class Journal:
         make = partial(Writer.create, self.log, run_id, drafts, **self._services())
 
         async def opener() -> Recorder:
-            return self._recorder(await anyio.to_thread.run_sync(make))
+            return self._recorder(await self._own(make))
 
         return Run(run_id, opener, self.artifacts.location)
 
@@ -176,10 +177,16 @@ class Journal:
         self, run_id: str, wait_s: float, decide: Callable[[Writer], list[Event]], *, ends: bool
     ) -> Run:
         parsed = parse_run_id(run_id)
-        make = partial(Writer.open, self.log, parsed, wait_s, **self._services())
+
+        def make() -> Writer:
+            writer = Writer.open(self.log, parsed, wait_s, **self._services())
+            # Under the lease, so what lies there half stored is garbage of a writer that died.
+            with suppress(StorageError):
+                self.artifacts.sweep(parsed)
+            return writer
 
         async def opener() -> Recorder:
-            writer = await anyio.to_thread.run_sync(make)
+            writer = await self._own(make)
             recorder = self._recorder(writer)
             try:
                 await recorder.append(decide(writer))
@@ -189,6 +196,36 @@ class Journal:
             return recorder
 
         return Run(parsed, opener, self.artifacts.location, ends=ends)
+
+    async def _own(self, make: Callable[[], Writer]) -> Writer:
+        """
+        Run ``make`` on a thread; if the caller is cancelled meanwhile, its lease is given back.
+
+        A native cancellation of asyncio does not wait for the thread, whatever shields it.
+        """
+        guard = threading.Lock()
+        made: list[Writer] = []
+        gone = threading.Event()
+
+        def job() -> None:
+            writer = make()
+            with guard:
+                wanted = not gone.is_set()
+                if wanted:
+                    made.append(writer)
+            if not wanted:
+                writer.abandon()
+
+        try:
+            await anyio.to_thread.run_sync(job)
+        except BaseException:
+            with guard:
+                gone.set()
+                late = list(made)
+            for writer in late:
+                self._workers.soon(writer.abandon)
+            raise
+        return made[0]
 
     def _opened(
         self, writer: Writer, code: CodeVersion | None, plan: tuple[PlannedPhase, ...] | None
@@ -214,7 +251,14 @@ class Journal:
 
         Raises ``not_found``, and ``locked`` while a writer holds it.
         """
-        await anyio.to_thread.run_sync(self.log.delete, parse_run_id(run_id))
+        await anyio.to_thread.run_sync(self._delete, parse_run_id(run_id))
+
+    def _delete(self, run_id: RunId) -> None:
+        self.log.delete(run_id)
+        for digest in list(
+            self.artifacts.digests(run_id)
+        ):  # where they do not lie in the run's folder
+            self.artifacts.remove(run_id, digest)
 
     @overload
     async def load(self, metadata: ArtifactMetadata) -> str | bytes: ...

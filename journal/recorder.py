@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from journal.artifacts.codec import Payload
 from journal.artifacts.store import ArtifactFormat, ArtifactMetadata, ArtifactStore
-from journal.artifacts.transfer import store_payload
+from journal.artifacts.transfer import Encoded, store_payload
 from journal.draft import Draft, freeze
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.events.artifact import ArtifactPersisted, ArtifactPersistFailed
@@ -27,6 +27,14 @@ from journal.intake import QueueFull
 from journal.lifecycle import PHASE_TRANSITIONS, RUN_TRANSITIONS, RunLifecycle
 from journal.receipt import Appended, Receipt
 from journal.writer import Writer
+
+_SPECIMEN = Encoded(
+    sha256="0" * 64,
+    size_bytes=2**63 - 1,
+    location="",
+    format=ArtifactFormat.BINARY,
+    media_type="x" * 100,
+)
 
 
 class Place(NamedTuple):
@@ -180,13 +188,28 @@ class Recorder:
         metadata: JsonObject | None,
     ) -> ArtifactMetadata:
         """Store a payload, then tell it: on return both are durable."""
-        role = parse_name(role, "role")
         artifact_id = self._new_id()
         run_id = self.writer.run_id
+
+        def persisted(stored: Encoded) -> ArtifactPersisted:
+            return ArtifactPersisted(
+                artifact_id=artifact_id,
+                role=parse_name(role, "role"),
+                format=stored.format.value,
+                media_type=stored.media_type,
+                size_bytes=stored.size_bytes,
+                sha256=stored.sha256,
+                partition=place.partition,
+                description=description,
+                metadata=metadata,
+            )
+
+        # What cannot be told is refused before it is stored: no bytes without an event.
+        self._freeze(persisted(_SPECIMEN), place.phase)
         try:
             stored = await store_payload(self._artifacts, run_id, payload, format)
         except StorageError as failure:
-            event = ArtifactPersistFailed(
+            failed = ArtifactPersistFailed(
                 artifact_id=artifact_id,
                 role=role,
                 format=format or "unknown",
@@ -195,22 +218,12 @@ class Recorder:
                 description=description,
             )
             with anyio.CancelScope(shield=True), suppress(StorageError):
-                await self.append(event, phase=place.phase)
+                await self.append(failed, phase=place.phase)
             raise
-        persisted = ArtifactPersisted(
-            artifact_id=artifact_id,
-            role=role,
-            format=stored.format.value,
-            media_type=stored.media_type,
-            size_bytes=stored.size_bytes,
-            sha256=stored.sha256,
-            partition=place.partition,
-            description=description,
-            metadata=metadata,
-        )
-        appended = await self.append(persisted, phase=place.phase)
+        event = persisted(stored)
+        appended = await self.append(event, phase=place.phase)
         return describe(
-            persisted,
+            event,
             run_id=run_id,
             phase=place.phase,
             timestamp=appended.timestamp,
