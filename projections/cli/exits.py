@@ -1,0 +1,130 @@
+"""
+Exit codes, and how an error is told: one table and one form.
+
+Never ends the process itself. Errors go to stderr: code, message, place, cause, next command; as
+one JSON object under ``--json``.
+
+Below: settings, text; journal.errors, late. Above: app, every command.
+"""
+
+import shlex
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from projections.cli.settings import Settings
+from projections.cli.text import visible
+
+if TYPE_CHECKING:
+    from journal.errors import StorageError
+
+SUCCESS = 0
+FAILED = 1
+"""The thing asked for failed, or there are findings."""
+USAGE = 2
+NOT_FOUND = 3
+"""Not there, or the name stands for more than one."""
+LOCKED = 4
+STORAGE = 5
+"""The storage cannot be reached, is full or denies the access."""
+INTERRUPTED = 130
+
+# By name, not by StorageErrorCode: `journal --help` does not pay for pydantic. A test holds the
+# table against the enumeration.
+EXIT_OF_CODE = {
+    "not_found": NOT_FOUND,
+    "io_error": STORAGE,
+    "serialization_error": FAILED,
+    "validation_error": FAILED,
+    "conflict": FAILED,
+    "unsupported_format": FAILED,
+    "corrupt": FAILED,
+    "locked": LOCKED,
+    "closed": STORAGE,
+    "no_space": STORAGE,
+    "permission_denied": STORAGE,
+    "unavailable": STORAGE,
+    "limit_exceeded": FAILED,
+}
+EXIT_OF_REASON = {("conflict", "ambiguous"): NOT_FOUND}
+"""Where the finer cause of an error decides."""
+
+
+def exit_of(error: "StorageError") -> int:
+    """The exit code that an error of the storage stands for."""
+    code = error.code.value
+    return EXIT_OF_REASON.get((code, error.info.details.reason or ""), EXIT_OF_CODE[code])
+
+
+def report(failure: Exception, settings: Settings) -> int | None:
+    """
+    Tell an error of the storage or the system on stderr and give its exit code.
+
+    ``None`` for any other: that is a defect of the program, and its traceback is wanted.
+    """
+    from journal.errors import StorageError, from_system
+
+    if isinstance(failure, OSError | MemoryError):
+        cause, failure = failure, from_system(failure, "the system refused")
+        failure.__cause__ = cause
+    if not isinstance(failure, StorageError):
+        return None
+    tell(failure, settings)
+    return exit_of(failure)
+
+
+def tell(error: "StorageError", settings: Settings) -> None:
+    """Write an error to stderr, for people or as JSON."""
+    if settings.json:
+        import json
+
+        body = error.info.model_dump(mode="json")
+        body["details"]["next_action"] = next_command(error.info.details.next_action, settings)
+        say(json.dumps({"error": body | {"cause": _cause(error)}}, ensure_ascii=False))
+        return
+    say(f"journal: {error.code.value}: {error.info.message}")
+    for label, text in _lines(error, settings):
+        say(f"  {label}: {text}")
+
+
+def _lines(error: "StorageError", settings: Settings) -> Iterator[tuple[str, str]]:
+    details = error.info.details
+    place = [
+        f"{word} {value}"
+        for word, value in (
+            ("run", details.run_id),
+            ("artifact", details.artifact_id),
+            ("line", details.seq),
+            ("byte", details.offset),
+            ("path", details.path),
+            ("uri", details.uri),
+        )
+        if value is not None
+    ]
+    if place:
+        yield "place", ", ".join(place)
+    cause = _cause(error)
+    if cause:
+        yield "cause", cause
+    action = next_command(details.next_action, settings)
+    if action:
+        yield "next", action
+
+
+def _cause(error: BaseException) -> str | None:
+    cause = error.__cause__
+    return None if cause is None else f"{type(cause).__name__}: {cause}"
+
+
+def next_command(action: str | None, settings: Settings) -> str | None:
+    """The next command as it can be typed: with the store, where that was named by hand."""
+    words = (action or "").split(" ")
+    if words[0] != "journal" or len(words) < 2 or settings.store_given is None:
+        return action
+    return " ".join([*words[:2], "--store", shlex.quote(settings.store_given), *words[2:]])
+
+
+def say(text: str) -> None:
+    """Write one message to stderr; what a terminal would obey is written out."""
+    sys.stderr.write(visible(text, keep="\n\t") + "\n")
+    sys.stderr.flush()

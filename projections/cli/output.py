@@ -1,0 +1,51 @@
+"""
+Stdout and stderr: bytes for a pipe, a rich console for a person.
+
+JSON goes out as UTF-8 whatever the locale says, and never through rich. rich honours NO_COLOR,
+FORCE_COLOR and TERM=dumb; its markup is off, because text out of a log could hold some.
+
+Below: nothing. Above: render, every command.
+"""
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.console import Console
+
+
+def write(data: bytes) -> None:
+    """Write bytes to stdout as they are, buffered."""
+    sys.stdout.buffer.write(data)
+
+
+def flush() -> None:
+    """Hand on what is buffered; raises ``BrokenPipeError`` when nobody reads any more."""
+    sys.stdout.buffer.flush()
+
+
+def write_json(model: "BaseModel") -> None:
+    """Write a model to stdout as one line of JSON."""
+    write(model.model_dump_json().encode() + b"\n")
+
+
+def console() -> "Console":
+    """The terminal behind stdout. Text for it is made visible before (``text.visible``)."""
+    return _console(stderr=False)
+
+
+def messages() -> "Console":
+    """The terminal, or whatever else, behind stderr."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def stdout_is_terminal() -> bool:
+    """Whether what is written to stdout appears on a screen."""
+    return sys.stdout.isatty()

@@ -1,0 +1,1 @@
+"""The command `journal`: words in, tables and JSON out, exit codes."""
