@@ -142,7 +142,7 @@ def _phase_started(found: PartitionFold, now: str, event: phase.PhaseStarted) ->
     found.error = found.reason = found.because = found.progress = found.summary = None
     found.will_retry = False
     found.missing = found.artifact_ids = ()
-    found.depends_on = event.inputs.depends_on
+    found.depends_on = event.inputs.depends_on if event.inputs else ()
 
 
 def _phase_completed(found: PartitionFold, now: str, event: phase.PhaseCompleted) -> None:
