@@ -1,0 +1,141 @@
+"""
+From a run's lines to its folds: streamed, every hash checked, from any line on.
+
+Owns the walk of one run: which projections there are, where they stand, and what it means when a
+log no longer continues where they stand. Constant memory; keeps nothing anywhere.
+
+Below: the folds, journal. Above: rows, catchup, verify, timetravel.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from journal.chain import Chain
+from journal.errors import StorageError, StorageErrorCode, storage_error
+from journal.ids import RunId
+from journal.log import EventLog, Head
+from journal.record import Record
+from projections.artifact_index import ArtifactFold, ArtifactIndexProjection
+from projections.fold import Projection, fan_out
+from projections.run_fold import RunFold
+from projections.run_index import IndexFold, RunIndexProjection
+from projections.run_state import RunStateProjection
+
+RUN_STATE = RunStateProjection()
+RUN_INDEX = RunIndexProjection()
+ARTIFACT_INDEX = ArtifactIndexProjection()
+
+PROJECTIONS: tuple[Projection[Any, Any], ...] = (RUN_STATE, RUN_INDEX, ARTIFACT_INDEX)
+"""What is kept up to date in the index, by name and version."""
+
+BEGINNING = Head(0, 0, "")
+"""Where a fold stands that has seen nothing."""
+
+
+class RunFolds(msgspec.Struct):
+    """The three folds of one run, and the line behind which they stand."""
+
+    run_id: RunId
+    at: Head
+    run_state: RunFold
+    run_index: IndexFold
+    artifacts: ArtifactFold
+
+    @classmethod
+    def fresh(cls, run_id: RunId) -> "RunFolds":
+        """Folds that have seen nothing."""
+        return cls(
+            run_id,
+            BEGINNING,
+            RUN_STATE.initial(run_id),
+            RUN_INDEX.initial(run_id),
+            ARTIFACT_INDEX.initial(run_id),
+        )
+
+    def read(
+        self, log: EventLog, stop: Head, *, lines_max: int | None = None, strict: bool = False
+    ) -> bool:
+        """
+        Go on to ``stop``, or by ``lines_max`` lines; gives whether ``stop`` is reached.
+
+        After an error the folds stand behind the last line that was whole and in its place.
+        Raises what ``Chain.follow`` and ``EventLog.read`` raise, and ``corrupt`` if the log does
+        not hold ``stop`` or the line behind which the folds stand.
+        """
+        check_goes_on(self.run_id, self.at, stop)
+        chain = Chain(
+            self.run_id, self.at.seq, self.at.position, self.at.hash or None, strict=strict
+        )
+        apply, follow = self._apply(), chain.follow
+        lines = log.read(self.run_id, self.at.position, stop.position)
+        try:
+            for line in islice(lines, lines_max):
+                apply(follow(line))
+        finally:
+            if chain.seq != self.at.seq:
+                self.at = Head(chain.seq, chain.position, chain.hash)
+        if lines_max is not None and self.at.seq < stop.seq and self.at.position < stop.position:
+            return False
+        check_reached(self.run_id, self.at, stop)
+        return True
+
+    def _apply(self) -> Any:
+        return fan_out(
+            (
+                (RUN_STATE, self.run_state),
+                (RUN_INDEX, self.run_index),
+                (ARTIFACT_INDEX, self.artifacts),
+            )
+        )
+
+
+def walk(log: EventLog, run_id: RunId, stop: Head) -> Iterator[Record]:
+    """All records of a run up to ``stop``, checked from line 1 on."""
+    chain = Chain(run_id)
+    for line in log.read(run_id, 0, stop.position):
+        yield chain.follow(line)
+    check_reached(run_id, Head(chain.seq, chain.position, chain.hash), stop)
+
+
+def check_goes_on(run_id: RunId, known: Head, head: Head) -> None:
+    """
+    Raise ``corrupt`` if a log that ends at ``head`` cannot be the one that was read to ``known``.
+
+    Acknowledged lines that are gone are a loss: it is reported, never smoothed over (case 62).
+    """
+    if known.seq < head.seq and known.position < head.position:
+        return
+    if known.seq == head.seq and known.position == head.position and known.hash == head.hash:
+        return
+    if known == BEGINNING:
+        return
+    what = (
+        f"this log ends at line {head.seq}, but was read up to line {known.seq} before"
+        if known.seq > head.seq
+        else f"line {known.seq} is not the one that was read before"
+    )
+    accepts = f"restore the log, or accept it as it is with journal rebuild (run {run_id})"
+    raise _lost(run_id, known, what, accepts)
+
+
+def check_reached(run_id: RunId, at: Head, stop: Head) -> None:
+    """Raise ``corrupt`` unless the walk ended exactly where the log says that it ends."""
+    if at.seq == stop.seq and at.position == stop.position and at.hash == stop.hash:
+        return
+    raise _lost(run_id, at, f"line {stop.seq} is not there as it was acknowledged")
+
+
+def _lost(run_id: RunId, at: Head, what: str, next_action: str | None = None) -> StorageError:
+    return storage_error(
+        StorageErrorCode.CORRUPT,
+        f"run {run_id} line {at.seq} (byte {at.position}): {what}. Nothing was changed.",
+        operation="read",
+        run_id=run_id,
+        seq=at.seq,
+        offset=at.position,
+        reason="log_lost_lines",
+        next_action=next_action or f"journal verify {run_id}",
+    )

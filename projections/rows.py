@@ -1,0 +1,296 @@
+"""
+What stands in the index: every statement that reads or writes a row of it.
+
+Knows which rows belong together (``keep``: cursor, states, record and artifacts of a run, in the
+caller's transaction), and nothing about logs. Values travel as parameters only.
+
+Below: replay, schema, sqlite. Above: catchup, rebuild, verify, store.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
+
+import msgspec
+from pydantic import ValidationError
+
+from journal.artifacts.store import ArtifactMetadata
+from journal.ids import RunId
+from journal.log import Head
+from projections.artifact_index import ArtifactRow, metadata_of
+from projections.replay import ARTIFACT_INDEX, BEGINNING, RUN_INDEX, RUN_STATE, RunFolds
+from projections.run_fold import RunFold
+from projections.run_index import IndexFold, RunIndexRecord
+from projections.sqlite import Connection, IndexDamaged
+
+_S = TypeVar("_S")
+_encode = msgspec.json.Encoder().encode
+
+
+class Feed(NamedTuple):
+    """Up to where the feed was read, and in which life of the index."""
+
+    generation: int
+    cursor: str | None
+    token: int
+
+
+@contextlib.contextmanager
+def transaction(db: Connection) -> Iterator[None]:
+    """All or nothing, and alone: other writers wait from here on."""
+    db.execute("BEGIN IMMEDIATE")
+    yield  # an error rolls back in Index.use, which knows what is left of the connection
+    db.execute("COMMIT")
+
+
+# -- what is to be visited -----------------------------------------------------------------------
+
+
+def feed(db: Connection) -> Feed:
+    """Where reading stands. Raises ``IndexDamaged`` if the row is gone."""
+    row = db.execute("SELECT generation, feed, token FROM meta WHERE one = 1").fetchone()
+    if row is None:
+        raise IndexDamaged("meta is empty")
+    return Feed(*row)
+
+
+def move_feed(db: Connection, cursor: str, token: int) -> None:
+    """Remember up to where the feed was read."""
+    db.execute("UPDATE meta SET feed = ?, token = ? WHERE one = 1", (cursor, token))
+
+
+def watched(db: Connection) -> list[tuple[RunId, int]]:
+    """Runs to visit, with the token under which each is to be let go again."""
+    return [(RunId(run), token) for run, token in db.execute("SELECT run_id, token FROM watch")]
+
+
+def watch(db: Connection, runs: Iterable[str], token: int) -> None:
+    """Put runs into the watch set, or renew their token."""
+    db.executemany("INSERT OR REPLACE INTO watch VALUES (?, ?)", ((run, token) for run in runs))
+
+
+def scan(db: Connection, found: Iterable[str]) -> None:
+    """Note all runs that are on disk, aside: no other process waits for that."""
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS scanned (run_id TEXT PRIMARY KEY)")
+    db.execute("BEGIN")
+    db.execute("DELETE FROM temp.scanned")
+    db.executemany("INSERT OR IGNORE INTO temp.scanned VALUES (?)", ((run,) for run in found))
+    db.execute("COMMIT")
+
+
+def watch_scanned(db: Connection, token: int) -> None:
+    """Visit all that was scanned, and all that is in here and may be gone from disk."""
+    db.execute("INSERT OR REPLACE INTO watch SELECT run_id, ? FROM runs", (token,))
+    db.execute("INSERT OR REPLACE INTO watch SELECT run_id, ? FROM temp.scanned", (token,))
+
+
+def is_watched(db: Connection, run_id: str, token: int) -> bool:
+    """Whether nobody renewed or removed the watch since."""
+    row = db.execute("SELECT token FROM watch WHERE run_id = ?", (run_id,)).fetchone()
+    return row is not None and row[0] == token
+
+
+def let_go(db: Connection, run_id: str) -> None:
+    """Take a run out of the watch set."""
+    db.execute("DELETE FROM watch WHERE run_id = ?", (run_id,))
+
+
+# -- one run -------------------------------------------------------------------------------------
+
+
+def cursor(db: Connection, run_id: str) -> Head:
+    """Up to where the run is in here; ``BEGINNING`` if it is not."""
+    row = db.execute(
+        "SELECT seq, position, hash FROM cursors WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    return Head(*row) if row else BEGINNING
+
+
+def known_status(db: Connection, run_id: str) -> str | None:
+    """The status in the run's record, or ``None`` if there is none."""
+    row = db.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    return row[0] if row else None
+
+
+def run_state(db: Connection, run_id: str, at: Head) -> RunFold | None:
+    """The stored state of a run, if it is whole and stands at ``at``."""
+    found = _state(db, run_id, RUN_STATE.name, RunFold)
+    return found if found is not None and (found.seq, found.hash) == (at.seq, at.hash) else None
+
+
+def folds(db: Connection, run_id: RunId) -> RunFolds:
+    """The run's folds, to go on with; from the beginning if any of them is missing or not whole."""
+    at = cursor(db, run_id)
+    state = run_state(db, run_id, at)
+    index = _state(db, run_id, RUN_INDEX.name, IndexFold)
+    if state is None or index is None or (index.seq, index.hash) != (at.seq, at.hash):
+        return RunFolds.fresh(run_id)
+    return RunFolds(run_id, at, state, index, ARTIFACT_INDEX.initial(run_id))
+
+
+def _state(db: Connection, run_id: str, name: str, kind: type[_S]) -> _S | None:
+    row = db.execute(
+        "SELECT body FROM states WHERE run_id = ? AND projection = ?", (run_id, name)
+    ).fetchone()
+    if row is None:
+        return None
+    try:
+        return msgspec.json.decode(row[0], type=kind)
+    except (msgspec.DecodeError, UnicodeError, TypeError):
+        return None
+
+
+def keep_folds(db: Connection, found: RunFolds, *, anew: bool) -> None:
+    """Write where a run's folds stand; ``anew``: they hold all artifacts, not only new ones."""
+    run_id, at = found.run_id, found.at
+    if at == BEGINNING:
+        return  # not one line could be read
+    if anew:
+        db.execute("DELETE FROM artifacts WHERE run_id = ?", (run_id,))
+    db.execute(
+        "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)", (run_id, at.seq, at.position, at.hash)
+    )
+    for name, state in stored_states(found):
+        db.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", (run_id, name, state))
+    came, went = found.artifacts.drain()
+    db.executemany(
+        "INSERT OR REPLACE INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(artifact_row, came)
+    )
+    db.executemany(
+        "DELETE FROM artifacts WHERE run_id = ? AND artifact_id = ?", ((run_id, a) for a in went)
+    )
+
+
+def keep_record(db: Connection, record: RunIndexRecord) -> None:
+    """Write a run's record."""
+    db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", run_row(record))
+
+
+def forget(db: Connection, run_id: str) -> None:
+    """Delete all rows of a run."""
+    for table in ("watch", "cursors", "states", "runs", "artifacts"):
+        db.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+
+
+def stored_states(found: RunFolds) -> tuple[tuple[str, bytes], ...]:
+    """The states that are stored, as they are stored."""
+    return (
+        (RUN_STATE.name, _encode(found.run_state)),
+        (RUN_INDEX.name, _encode(found.run_index)),
+    )
+
+
+def run_row(record: RunIndexRecord) -> tuple[str, str, str | None, str, bytes]:
+    """A record as it is stored."""
+    body = record.model_dump_json().encode()
+    return record.run_id, record.status, record.project, stamp(record.created_at), body
+
+
+def artifact_row(row: ArtifactRow) -> tuple[str, str, int, str, str | None, str | None, str, bytes]:
+    """An artifact as it is stored."""
+    return (
+        row.run_id,
+        row.artifact_id,
+        row.seq,
+        row.role,
+        row.phase,
+        row.partition,
+        row.sha256,
+        _encode(row),
+    )
+
+
+def stamp(moment: datetime) -> str:
+    """A time as text that sorts like the log's."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+# -- questions -----------------------------------------------------------------------------------
+
+
+def runs(
+    db: Connection,
+    status: str | None = None,
+    project: str | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
+) -> list[RunIndexRecord]:
+    """Records, newest first by creation."""
+    wanted = {
+        "status = ?": status,
+        "project = ?": project,
+        "created_at >= ?": None if since is None else stamp(since),
+    }
+    given = {test: value for test, value in wanted.items() if value is not None}
+    where = f"WHERE {' AND '.join(given)}" if given else ""
+    rows = db.execute(
+        f"SELECT body FROM runs {where} ORDER BY created_at DESC, run_id DESC LIMIT ?",
+        (*given.values(), -1 if limit is None else limit),
+    )
+    return [_record(body) for (body,) in rows]
+
+
+def run(db: Connection, run_id: str) -> RunIndexRecord | None:
+    """One record."""
+    row = db.execute("SELECT body FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    return _record(row[0]) if row else None
+
+
+def run_ids(db: Connection) -> Iterator[RunId]:
+    """All runs that have a record."""
+    for (run_id,) in db.execute("SELECT run_id FROM runs ORDER BY run_id"):
+        yield RunId(run_id)
+
+
+def named_like(db: Connection, text: str, most: int) -> list[RunId]:
+    """Runs whose id begins with ``text`` (hex and dashes), or ends in it if it has 8 digits."""
+    found = db.execute(
+        "SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id LIMIT ?",
+        (text, text + "g", most),
+    ).fetchall()
+    if len(text) == 8:
+        found += db.execute(
+            "SELECT run_id FROM runs WHERE substr(run_id, -8) = ? LIMIT ?", (text, most)
+        ).fetchall()
+    return list(dict.fromkeys(RunId(run_id) for (run_id,) in found))
+
+
+def artifacts(
+    db: Connection,
+    run_id: str,
+    role: str | None = None,
+    phase: str | None = None,
+    partition: str | None = None,
+) -> list[ArtifactMetadata]:
+    """Artifacts of a run, in the order of their events."""
+    wanted = {"role = ?": role, "phase = ?": phase, "partition = ?": partition}
+    given = {test: value for test, value in wanted.items() if value is not None}
+    where = " AND ".join(("run_id = ?", *given))
+    rows = db.execute(
+        f"SELECT body FROM artifacts WHERE {where} ORDER BY seq", (run_id, *given.values())
+    )
+    return [_metadata(body) for (body,) in rows]
+
+
+def artifacts_by(db: Connection, column: str, value: str) -> list[ArtifactMetadata]:
+    """Artifacts of any run by ``artifact_id`` or ``sha256``."""
+    assert column in ("artifact_id", "sha256")
+    rows = db.execute(
+        f"SELECT body FROM artifacts WHERE {column} = ? ORDER BY run_id, seq", (value,)
+    )
+    return [_metadata(body) for (body,) in rows]
+
+
+def _record(body: bytes) -> RunIndexRecord:
+    try:
+        return RunIndexRecord.model_validate_json(body)
+    except ValidationError as failure:
+        raise IndexDamaged("a record does not parse") from failure
+
+
+def _metadata(body: bytes) -> ArtifactMetadata:
+    try:
+        return metadata_of(body)
+    except ValidationError as failure:
+        raise IndexDamaged("an artifact does not parse") from failure

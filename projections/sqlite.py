@@ -1,0 +1,323 @@
+"""
+The index file: opened, made, replaced when damaged, done without when it cannot be written.
+
+``Index.use(work)`` is the only way in. ``work`` gets an open connection to a whole index of this
+version and may be run again from its beginning, on an empty index or on one in memory, so it
+must read all that it needs from the connection that it is given.
+
+| what is found | what happens |
+|---|---|
+| no file, an empty one, an older version | made, or made anew in one transaction |
+| damage, garbage, a folder | replaced with its -wal and -shm under ``index.lock`` |
+| a newer version | ``unsupported_format``; not touched |
+| locked too long, read-only, no space | an index in memory for as long as this object lives |
+
+A file is replaced by unlinking it: whoever has the old one open goes on in a file without a name,
+and notices at its next ``use``. Nobody opens a new file beside an old -wal (that corrupts it):
+the names are taken away under the lock, and an opener compares inodes before and after.
+
+Below: schema. Above: rows, catchup, rebuild, verify.
+"""
+
+import contextlib
+import errno
+import os
+import sqlite3
+import stat
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+from journal.errors import StorageError, StorageErrorCode, from_system, storage_error
+from projections import schema
+
+T = TypeVar("T")
+Connection = sqlite3.Connection
+
+BUSY_S = 5.0
+"""How long to wait for another process before going on in memory."""
+
+_UNUSABLE = {
+    sqlite3.SQLITE_BUSY: StorageErrorCode.LOCKED,
+    sqlite3.SQLITE_CANTOPEN: StorageErrorCode.PERMISSION_DENIED,
+    sqlite3.SQLITE_FULL: StorageErrorCode.NO_SPACE,
+    sqlite3.SQLITE_IOERR: StorageErrorCode.IO_ERROR,
+    sqlite3.SQLITE_LOCKED: StorageErrorCode.LOCKED,
+    sqlite3.SQLITE_NOMEM: StorageErrorCode.UNAVAILABLE,
+    sqlite3.SQLITE_PERM: StorageErrorCode.PERMISSION_DENIED,
+    sqlite3.SQLITE_PROTOCOL: StorageErrorCode.LOCKED,
+    sqlite3.SQLITE_READONLY: StorageErrorCode.PERMISSION_DENIED,
+}
+"""Codes that say nothing against the file's content. Every other one is damage."""
+
+
+class IndexDamaged(Exception):
+    """A row that does not parse: as bad as a page that does not."""
+
+
+class _Unusable(Exception):
+    """The file can be neither opened nor made; ``args[0]`` says why."""
+
+
+_TROUBLE = (sqlite3.Error, IndexDamaged, schema.Foreign, OSError, _Unusable)
+
+
+class Index:
+    """The index of one store; ``path`` is ``None`` for one in memory. Safe from any thread."""
+
+    def __init__(self, path: str | None, *, busy_s: float = BUSY_S) -> None:
+        self.path = path
+        self._busy_s = busy_s
+        self._guard = threading.RLock()
+        self._db: Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self._pid = os.getpid()
+        self._held = False
+        self._in_memory: Connection | None = None
+        self.in_memory_because: StorageError | None = None
+
+    def use(self, work: Callable[[Connection], T], *, required: bool = False) -> T:
+        """
+        Run ``work`` on the index and give what it gives; see the module for what may happen.
+
+        ``required``: the file itself is meant (rebuild), so what makes it unusable is raised:
+        ``locked``, ``permission_denied``, ``no_space`` or ``io_error``.
+        """
+        with self._guard:
+            self._refuse_fork()
+            if self.path is None or (self._in_memory is not None and not required):
+                return _work(self._memory(), work)
+            unusable: StorageError | None = None
+            for _ in range(3):
+                try:
+                    return _work(self._open(), work)
+                except sqlite3.ProgrammingError:
+                    raise  # a mistake in here, not in the file
+                except _TROUBLE as failure:
+                    self._drop()
+                    unusable = self._why_unusable(failure)
+                if unusable is not None:
+                    if required:
+                        raise unusable
+                    break
+            self.in_memory_because = unusable
+            return _work(self._memory(), work)
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """
+        Hold ``index.lock``: nobody else replaces or rebuilds the file. Raises ``locked``.
+
+        May be taken again by the thread that holds it.
+        """
+        from filelock import FileLock, Timeout  # late: reading an index that is whole needs none
+
+        assert self.path is not None
+        if self._held:
+            yield
+            return
+        lock = FileLock(
+            f"{self.path.removesuffix('.sqlite')}.lock",
+            timeout=self._busy_s,
+            mode=0o600,
+            thread_local=False,
+            fallback_to_soft=False,
+        )
+        try:
+            lock.acquire()
+        except Timeout as failure:
+            raise self._unusable(StorageErrorCode.LOCKED, failure) from failure
+        except OSError as failure:
+            raise from_system(failure, "the index cannot be locked", path=self.path) from failure
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            lock.release()
+
+    def close(self) -> None:
+        """Close what is open; another ``use`` opens it again."""
+        with self._guard:
+            self._drop()
+            if self._in_memory is not None:
+                self._in_memory.close()
+                self._in_memory = None
+
+    # -- opening -----------------------------------------------------------------------------
+
+    def _open(self) -> Connection:
+        assert self.path is not None
+        there = _identity(self.path)
+        if self._db is not None and there is not None and there == self._inode:
+            return self._db
+        self._drop()
+        if there is not None:
+            return self._connect()
+        try:
+            with self.exclusive():
+                if _identity(self.path) is None:
+                    os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+                return self._connect()
+        except StorageError as refused:
+            if refused.code is StorageErrorCode.UNSUPPORTED_FORMAT:
+                raise
+            raise _Unusable(refused) from refused
+
+    def _connect(self) -> Connection:
+        assert self.path is not None
+        for _ in range(10):
+            before = _identity(self.path)
+            if not stat.S_ISREG(os.lstat(self.path).st_mode):
+                raise IndexDamaged(f"{self.path} is no regular file")
+            db = connect(self.path, self._busy_s)
+            try:
+                if schema.check(db, self.path):
+                    schema.make(db, self.path)
+                if before == _identity(self.path):
+                    self._db, self._inode = db, before
+                    return db
+            except BaseException:
+                db.close()
+                raise
+            db.close()  # replaced meanwhile: it may have the old file and the -wal of the new one
+        raise OSError(errno.EAGAIN, "it is replaced again and again", self.path)
+
+    def _memory(self) -> Connection:
+        if self._in_memory is None:
+            db = _in_memory()
+            try:
+                # What can still be read of the file need not be folded again.
+                if self.path is not None and _identity(self.path) is not None:
+                    self._copy_into(db)
+            except _TROUBLE:
+                db.close()
+                db = _in_memory()
+            schema.make(db, self.path or ":memory:")
+            self._in_memory = db
+        return self._in_memory
+
+    def _copy_into(self, target: Connection) -> None:
+        assert self.path is not None
+        source = connect(self.path, 0.1, mode="ro")
+        try:
+            if not schema.check(source, self.path):
+                source.backup(target)
+        finally:
+            source.close()
+
+    def _drop(self) -> None:
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):  # of a damaged file even closing may fail
+                self._db.close()
+        self._db = self._inode = None
+
+    # -- damage ------------------------------------------------------------------------------
+
+    def _why_unusable(self, failure: Exception) -> StorageError | None:
+        """What keeps the file from being used; ``None`` if it was damaged and is gone now."""
+        code = _primary_code(failure)
+        if isinstance(failure, _Unusable):
+            refused: StorageError = failure.args[0]
+            return refused
+        if isinstance(failure, OSError):
+            return from_system(failure, "the index cannot be used", path=self.path)
+        if code in _UNUSABLE:
+            return self._unusable(_UNUSABLE[code], failure)
+        found = _identity(self.path or "")
+        try:
+            with self.exclusive():
+                if found == _identity(self.path or ""):  # else somebody else was faster
+                    for name in (self.path, f"{self.path}-wal", f"{self.path}-shm"):
+                        remove(name or "")
+        except OSError as kept:
+            return from_system(kept, "the damaged index cannot be replaced", path=self.path)
+        except StorageError as locked:
+            return locked
+        return None
+
+    def _unusable(self, code: StorageErrorCode, failure: BaseException) -> StorageError:
+        return storage_error(
+            code,
+            f"the index at {self.path} cannot be used ({failure}). Nothing was changed.",
+            operation="index",
+            path=self.path,
+            reason="index",
+            next_action="try again when nobody else writes it; it is derived, and may be deleted",
+        )
+
+    def _refuse_fork(self) -> None:
+        if self._pid != os.getpid():
+            raise storage_error(
+                StorageErrorCode.CLOSED,
+                "this index was opened by the process that this one was forked from.",
+                path=self.path,
+                reason="forked",
+                next_action="open the store anew after a fork",
+            )
+
+
+def _work(db: Connection, work: Callable[[Connection], T]) -> T:
+    try:
+        return work(db)
+    finally:
+        if db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # what broke it is on its way already
+                db.execute("ROLLBACK")
+
+
+def _in_memory() -> Connection:
+    return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+
+def connect(path: str, busy_s: float, mode: str = "rw") -> Connection:
+    """A connection to a file that is there. Raises ``sqlite3.Error``."""
+    db = sqlite3.connect(
+        f"file:{quote(path)}?mode={mode}",
+        uri=True,
+        timeout=busy_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        if mode == "rw":
+            db.execute("PRAGMA journal_mode = WAL")
+        # Never torn by a power loss; the last rows may be lost with it, and are folded again.
+        db.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def remove(path: str) -> None:
+    """Take away whatever lies at ``path``; a folder that holds anything is moved aside."""
+    place = Path(path)
+    try:
+        place.unlink()
+    except FileNotFoundError:
+        return
+    except (IsADirectoryError, PermissionError):  # PermissionError: a folder, on macOS
+        try:
+            place.rmdir()
+        except OSError:
+            place.rename(f"{path}.damaged-{uuid.uuid4().hex[:8]}")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _primary_code(failure: Exception) -> int | None:
+    """SQLite's code without its finer part; ``None`` if SQLite did not say one."""
+    code: int | None = getattr(failure, "sqlite_errorcode", None)
+    if code is None or code == sqlite3.SQLITE_IOERR_SHORT_READ:  # cut: a page is not there
+        return None
+    return code & 0xFF
