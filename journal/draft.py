@@ -96,9 +96,10 @@ def freeze(
         actor=actor,
         key=key,
     )
+    decoder = _middle_decoder(kind)
     try:
         encoded = _encode(middle)
-        back = _middle_decoder(kind).decode(encoded)
+        back = decoder.decode(encoded)
         check_depth(encoded)
         check_integers(encoded, msgspec.json.decode(encoded) if _long(encoded) else None)
     except RuleBroken as failure:
@@ -150,7 +151,11 @@ def _middle_decoder(kind: type[Event]) -> msgspec.json.Decoder[Any]:
         shape = msgspec.defstruct(
             f"{kind.__name__}Middle", [("data", kind)], bases=(_Middle,), kw_only=True
         )
-        decoder = _MIDDLE_DECODERS[kind] = msgspec.json.Decoder(shape)
+        try:
+            decoder = msgspec.json.Decoder(shape)
+        except Exception as failure:  # annotations of a user's class: NameError, TypeError, …
+            raise _refused(kind, f"its fields have no usable types ({failure})") from failure
+        _MIDDLE_DECODERS[kind] = decoder
     return decoder
 
 

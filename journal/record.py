@@ -105,6 +105,15 @@ def _decode_carefully(line: bytes) -> Record:
     return Record(**{**fields, "data": data})
 
 
+def _is_decodable(kind: type[Event]) -> bool:
+    """Left out if not, and refused when recorded: one bad class must not close every log."""
+    try:
+        msgspec.json.Decoder(kind)
+    except Exception:  # noqa: BLE001 - annotations are foreign code: whatever comes out of them
+        return False
+    return True
+
+
 class _Decoders:
     """Decoders for all classes that are defined by now; made anew when one more is."""
 
@@ -112,7 +121,7 @@ class _Decoders:
 
     def __init__(self) -> None:
         self.generation = Event.classes_defined
-        self.known = known_events()
+        self.known = {name: kind for name, kind in known_events().items() if _is_decodable(kind)}
         shapes: Any = None
         for name, kind in self.known.items():
             shape = msgspec.defstruct(

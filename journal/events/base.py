@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from journal.errors import StorageError
 from journal.limits import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -97,17 +98,18 @@ class ErrorInfo(Value, frozen=True, kw_only=True):
     def of(cls, failure: BaseException, *, with_traceback: bool = True) -> "ErrorInfo":
         """Describe ``failure``; a ``StorageError`` keeps its code, details and next action."""
         text = "".join(traceback.format_exception(failure)) if with_traceback else ""
-        info = getattr(failure, "info", None)
-        dump = getattr(getattr(info, "details", None), "model_dump", None)
-        plain: JsonObject = dump(exclude_none=True) if dump else {}
+        plain: JsonObject = {}
+        code: str | None = None
+        if isinstance(failure, StorageError):
+            plain = failure.info.details.model_dump(exclude_none=True)
+            code = failure.code.value
         next_action = plain.pop("next_action", None)
-        code = getattr(info, "code", None)
         return cls(
             type=f"{type(failure).__module__}.{type(failure).__qualname__}".removeprefix(
                 "builtins."
             ),
             message=clip(_text_of(failure), MESSAGE_CHARS_MAX),
-            code=str(code) if code is not None else None,
+            code=code,
             details=plain or None,
             next_action=next_action,
             traceback=_clip_front(well_formed(text), TRACEBACK_CHARS_MAX) or None,
