@@ -11,6 +11,7 @@ from journal.chain import SUFFIX_BYTES, Chain, encode_batch, genesis, middle_of
 from journal.draft import Clock, Stamp, freeze
 from journal.errors import StorageErrorCode
 from journal.events.base import Event
+from journal.events.log import LogEmitted
 from journal.events.registry import BUILT_IN
 from tests.unit import payloads
 from tests.unit.lines import NOON, OTHER_RUN, RUN, chained, lines_of, log_of, refusal
@@ -176,6 +177,20 @@ def test_a_line_of_another_run_is_corrupt_in_every_place() -> None:
         assert error is not None
         assert error.code is CORRUPT
     assert refusal(theirs) is not None
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_a_stale_block_of_the_same_run_is_corrupt(first: int) -> None:
+    """Case 27: a sector that kept what stood there before, whole lines that were once valid."""
+    now = log_of(4)
+    before = lines_of([[(None, LogEmitted(name=f"o{n}"))] for n in range(4)])
+    assert [len(line) for line in before] == [len(line) for line in now]
+    for last in range(first + 1, 5):
+        if (first, last) == (0, 4):
+            continue  # all of it is old: a restored backup, which only an outside head can tell
+        error = refusal([*now[:first], *before[first:last], *now[last:]])
+        assert error is not None
+        assert error.code is CORRUPT
 
 
 def test_a_line_of_another_run_is_corrupt_though_the_chain_holds() -> None:

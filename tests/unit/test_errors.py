@@ -5,6 +5,7 @@ import errno
 import json
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from journal.errors import (
 )
 from journal.events.base import ErrorInfo
 from journal.events.log import LogEmitted
+from journal.events.run import RunFailed
 from journal.limits import ERROR_TEXT_CHARS_MAX, TRACEBACK_CHARS_MAX
 from tests.unit.lines import RUN
 
@@ -231,7 +233,7 @@ def test_a_failure_as_a_fact_keeps_what_a_storage_error_knows() -> None:
     assert fact.next_action == "journal verify r"
     assert fact.details is not None
     assert (fact.details["seq"], fact.details["path"]) == (2, "/x/events.jsonl")
-    freeze(RUN, LogEmitted(), message=fact.message)
+    freeze(RUN, RunFailed(error=fact))
 
 
 class Unspeakable(Exception):
@@ -241,11 +243,31 @@ class Unspeakable(Exception):
         raise RuntimeError("no words")
 
 
-@pytest.mark.parametrize("failure", [Unspeakable(), ValueError("\ud800"), ValueError("x" * 10**6)])
+class Strange(Exception):
+    """An exception with attributes that look like ours and are not."""
+
+    @property
+    def info(self) -> object:
+        raise RuntimeError("no info")
+
+
+class Foreign(Exception):
+    """An exception whose details are no JSON."""
+
+    def __init__(self) -> None:
+        self.info = SimpleNamespace(
+            code=object(), details=SimpleNamespace(model_dump=lambda **_: {"x": {1, 2}})
+        )
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [Unspeakable(), Strange(), Foreign(), ValueError("\ud800"), ValueError("x" * 10**6)],
+)
 def test_any_exception_becomes_a_fact(failure: Exception) -> None:
     """A failure that cannot be recorded would be two failures."""
     fact = ErrorInfo.of(failure)
-    freeze(RUN, LogEmitted(data={"message": fact.message, "traceback": fact.traceback}))
+    freeze(RUN, RunFailed(error=fact))
 
 
 def test_a_long_traceback_keeps_its_end() -> None:

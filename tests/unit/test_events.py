@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, ClassVar, get_args
 
 import msgspec
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from journal.chain import Chain
 from journal.draft import freeze
 from journal.errors import StorageError, StorageErrorCode
 from journal.events.base import Event, Level, Value, clip
@@ -17,7 +20,7 @@ from journal.events.registry import BUILT_IN, UnknownEvent, is_user_name, known_
 from journal.events.run import RunCreated
 from journal.limits import MESSAGE_CHARS_MAX
 from tests.unit import payloads
-from tests.unit.lines import RUN
+from tests.unit.lines import RUN, body_of, chained, log_of, refusal
 
 VOCABULARY = """
 run_created writer_opened run_started run_resumed run_completed run_failed run_cancelled
@@ -161,6 +164,38 @@ def test_a_base_class_of_ones_own_needs_no_name() -> None:
 
     assert freeze(RUN, OrderPlaced(tenant="t")).event == OrderPlaced(tenant="t")
     assert AcmeEvent not in known_events().values()
+
+
+class Booked(Event, frozen=True, kw_only=True):
+    """Types that JSON does not have, which their fields bring back."""
+
+    event_name: ClassVar[str] = "unit.booked"
+    at: datetime
+    seats: frozenset[int] = frozenset()
+    price: Decimal | None = None
+
+
+def test_typed_fields_bring_back_what_json_does_not_have() -> None:
+    """A date in a field of type date is no text that looks like one."""
+    event = Booked(at=datetime(2026, 11, 22, tzinfo=UTC), seats=frozenset({1}), price=Decimal(9))
+    assert freeze(RUN, event).event == event
+
+
+class OneOfTwo(Event, frozen=True, kw_only=True):
+    """An event whose field no decoder can tell apart."""
+
+    event_name: ClassVar[str] = "unit.one_of_two"
+    part: Line | Booked
+
+
+def test_a_class_that_cannot_be_decoded_closes_no_log() -> None:
+    """One bad plugin must not make every run unreadable; its own events are refused and shown."""
+    with pytest.raises(StorageError, match="no usable types") as caught:
+        freeze(RUN, OneOfTwo(part=Line(text="x")))
+    assert caught.value.code is StorageErrorCode.VALIDATION_ERROR
+    line = chained(body_of(data=b'{"part":{"text":"x"}}', event="unit.one_of_two"))
+    assert isinstance(Chain(RUN).follow(line).data, UnknownEvent)
+    assert refusal(log_of(2)) is None
 
 
 @pytest.mark.parametrize(
