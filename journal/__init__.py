@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from journal.receipt import Receipt
     from journal.record import Record
     from journal.run import Run
+    from journal.scheduling.retry import Retry
 
     __version__: str
 
@@ -44,6 +45,7 @@ __all__ = [
     "Pipeline",
     "Receipt",
     "Record",
+    "Retry",
     "Run",
     "StorageBatchError",
     "StorageError",
@@ -68,6 +70,7 @@ _HOMES = {
     "Pipeline": "journal.pipeline",
     "Receipt": "journal.receipt",
     "Record": "journal.record",
+    "Retry": "journal.scheduling.retry",
     "Run": "journal.run",
     "StorageBatchError": "journal.errors",
     "StorageError": "journal.errors",

@@ -15,7 +15,14 @@ from tests.rules.sources import Module, dotted, modules, parse
 SEAM = "journal/files.py"
 
 # Path -> call -> why it may stand outside the seam. An entry that is no longer used fails.
-ALLOWED: dict[str, dict[str, str]] = {}
+_SOURCES = "reads the user's sources, which no store holds and no simulated disk has"
+ALLOWED: dict[str, dict[str, str]] = {
+    "journal/codeversion.py": {
+        "file.is_file": _SOURCES,
+        "file.read_bytes": _SOURCES,
+        "?.is_file": _SOURCES,
+    },
+}
 
 # os functions that reach a disk. What only asks the system about itself (getpid, uname) is free.
 OS_CALLS = frozenset(

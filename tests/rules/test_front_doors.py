@@ -26,6 +26,7 @@ PINNED = {
         "Pipeline",
         "Receipt",
         "Record",
+        "Retry",
         "Run",
         "StorageBatchError",
         "StorageError",

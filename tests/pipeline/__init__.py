@@ -1,0 +1,1 @@
+"""Pipelines: order, partitions, retries, blocks, resumes, on both loops and both backends."""
