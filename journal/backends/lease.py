@@ -38,8 +38,7 @@ def append(files: Files, lease: FileLease, lines: Sequence[bytes]) -> Head:
     """Add one batch; see ``EventLog.append``."""
     _check_usable(lease)
     try:
-        if time.monotonic() - lease.seen_alone_s > ALONE_CHECK_S:
-            _check_alone(files, lease)
+        _check_alone(files, lease)
         _write(files, lease, b"".join(lines))
         files.fdatasync(lease.log_fd)
         before = lease.head
@@ -61,11 +60,12 @@ def append(files: Files, lease: FileLease, lines: Sequence[bytes]) -> Head:
             path=f"{lease.folder}/events.jsonl",
             next_action=f"journal resume {lease.run_id}",
         ) from failure
+    except StorageError:
+        raise  # cut back: the log is as it was, the lease goes on; taken over: marked as such
     except BaseException:
-        lease.broken = lease.broken or "interrupted"
+        lease.broken = "interrupted"
         raise
     lease.head = after
-    lease.seen_alone_s = time.monotonic()
     return after
 
 
@@ -84,8 +84,16 @@ def _check_usable(lease: FileLease) -> None:
 
 
 def _check_alone(files: Files, lease: FileLease) -> None:
-    """A writer that slept through a takeover must notice before it writes."""
+    """
+    A writer that slept through a takeover must notice before it writes.
+
+    Bytes of somebody else it notices at once; another lock, log or epoch as often as is cheap.
+    """
     status = files.status(lease.log_fd)
+    now_s = time.monotonic()
+    if status.size == lease.head.position and now_s - lease.seen_alone_s < ALONE_CHECK_S:
+        return
+    lease.seen_alone_s = now_s
     here = files.status_of(f"{lease.folder}/events.jsonl")
     lock = files.status_of(f"{lease.folder}/lock")
     head = decode_head(files.pread(lease.head_fd, HEAD_BYTES, 0))
