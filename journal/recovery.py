@@ -108,6 +108,8 @@ def classify(chain: Chain, read: Read, size: int, acknowledged: int, *, closed: 
         return Tail(good, 0)
     if failure is not None and failure.info.details.reason not in ("hash", None):
         raise failure  # the chain holds, so no crash did this: another writer's line
+    if good.seq == 0:  # synced before the run had its name: no crash tears it
+        raise failure or _damaged(chain, "the first batch is not whole")
     if good.position < acknowledged:
         raise failure or _damaged(chain, "the log ends inside an acknowledged batch")
     if closed:
