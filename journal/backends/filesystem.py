@@ -11,6 +11,7 @@ read: ``runfolder.py`` (make, lock, recover), ``lease.py`` (one append), then ``
 (what a crash may leave).
 """
 
+import errno
 import os
 import re
 import time
@@ -83,14 +84,25 @@ class FilesystemLog:
             temporary = f"{parent}/.new-{run_id}-{uuid.uuid4().hex[:8]}"
             lease = runfolder.build(self.files, run_id, temporary, lines)
             try:
-                self.files.rename(temporary, f"{parent}/{run_id}")
-                lease.folder = f"{parent}/{run_id}"
+                self._publish(lease, f"{parent}/{run_id}")
                 self.files.fsync_dir(parent)
                 self._feed.tell("opened", run_id, self._now(), durable=True)
             except BaseException:
                 leases.close(self.files, lease)
                 raise
         return lease
+
+    def _publish(self, lease: FileLease, folder: str) -> None:
+        """Give the run its name: from here on it is there, whole, for everyone."""
+        try:
+            self.files.rename(lease.folder, folder)
+        except OSError as failure:
+            with suppress(OSError):
+                self.files.remove_tree(lease.folder)
+            if failure.errno in (errno.EEXIST, errno.ENOTEMPTY):  # made by somebody else meanwhile
+                raise refusals.exists(lease.run_id, folder) from failure
+            raise
+        lease.folder = folder
 
     def acquire(self, run_id: RunId, wait_s: float = 0.0) -> Lease:
         """Take the lease, through recovery; see ``EventLog.acquire``."""
@@ -152,6 +164,8 @@ class FilesystemLog:
         folder = self.folder(run_id)
         with place("head", run_id, folder):
             self._check_present(run_id, folder)
+            # Before the head is read: who finds the lock free then reads the head that was left.
+            live = self.files.is_locked(f"{folder}/lock")
             with self._reading(f"{folder}/events.jsonl") as fd:
                 found = read_head(self.files, f"{folder}/head")
                 if found is not None and found.of_this_boot:
@@ -163,7 +177,6 @@ class FilesystemLog:
                     # After a reboot, or on another host, the watermark may lag: whole batches.
                     found, tail = runfolder.examine(self.files, run_id, folder, fd, strict=False)
                     shown = tail.head
-            live = self.files.is_locked(f"{folder}/lock")
         return HeadInfo(
             head=shown,
             epoch=found.epoch if found else 1,
