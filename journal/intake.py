@@ -93,6 +93,10 @@ class Intake:
     ) -> Receipt:
         """Decide one append and queue it; see ``Writer.submit``."""
         drafts = decide(self.state) if callable(decide) else decide
+        if callable(decide) and not drafts:  # as things stand there is nothing to tell
+            nothing = Receipt(Appended(self.seq + 1, self.seq, self._clock.last), self._hurry)
+            nothing.complete()
+            return nothing
         known = None if key is None else self._known(key, drafts)
         if known is not None:
             return known
