@@ -234,7 +234,7 @@ class Writer:
         self._checkpoint_seq = self._durable.seq
         try:
             self._log.put_checkpoint(self.lease, encode_memory(self._durable))
-        except StorageError:
+        except (StorageError, MemoryError):
             return  # derived: without it, the next opening reads more
 
     # -- reading its own log ---------------------------------------------------------------
@@ -264,10 +264,10 @@ class Writer:
                 self._put_checkpoint()
         finally:
             self._log.release(self.lease)
-        if self._unseen and not any(receipt.seen for receipt in self._unseen):
-            failure = self._unseen[0].error
-            if failure is not None:
-                raise failure
+        seen = {id(receipt.error) for receipt in self._unseen if receipt.seen}
+        for receipt in self._unseen:
+            if receipt.error is not None and id(receipt.error) not in seen:
+                raise receipt.error
 
     def abandon(self) -> None:
         """Give the lease back after an opening that failed; what failed is on its way already."""
