@@ -69,6 +69,7 @@ class Journal:
         self._workers = Workers()
         self._bridge = Bridge()
         self._writers: set[Writer] = set()
+        self._closed = False
 
     @classmethod
     @asynccontextmanager
@@ -90,12 +91,19 @@ class Journal:
 
     async def close(self) -> None:
         """Close what is still open, without an event that ends it: it can be resumed."""
+        self._closed = True
+        failures: list[StorageError] = []
         with anyio.CancelScope(shield=True):
             try:
                 for writer in list(self._writers):
-                    await anyio.to_thread.run_sync(writer.close)
+                    try:
+                        await anyio.to_thread.run_sync(writer.close)
+                    except StorageError as failure:
+                        failures.append(failure)  # the others are closed all the same
             finally:
                 await anyio.to_thread.run_sync(self._workers.close)
+        if failures:
+            raise failures[0]
 
     def run(
         self,
@@ -203,6 +211,14 @@ class Journal:
 
         A native cancellation of asyncio does not wait for the thread, whatever shields it.
         """
+        if self._closed:
+            raise storage_error(
+                StorageErrorCode.CLOSED,
+                "this journal was closed. Nothing was written.",
+                operation="open",
+                reason="journal_closed",
+                next_action="async with Journal.open(...) as journal:",
+            )
         guard = threading.Lock()
         made: list[Writer] = []
         gone = threading.Event()
