@@ -4,14 +4,16 @@ Threads that write and sync, so that the loop never waits for a disk and runs sy
 A queue and plain threads, because a pool of futures costs three times the hand-over. A job never
 raises: whoever hands one in sees to that.
 
-Below: limits. Above: writer, journal.
+Below: errors, limits. Above: writer, journal.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 
+from journal.errors import StorageErrorCode, storage_error
 from journal.limits import EMIT_DELAY_S, WORKERS_MAX
 
 Job = Callable[[], None]
@@ -23,55 +25,59 @@ class Workers:
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._idle = 0
-        self._counting = threading.Lock()
         self._guard = threading.Condition()
+        self._free = 0  # threads that wait, less jobs that wait
         self._delayed: set[Job] = set()
         self._closed = False
         self._ticker: threading.Thread | None = None
+        # One from the beginning: where there is one, a job that is handed in is always done.
+        try:
+            self._start()
+        except RuntimeError as failure:
+            raise storage_error(
+                StorageErrorCode.UNAVAILABLE, "no thread can be started now.", operation="open"
+            ) from failure
 
     def soon(self, job: Job) -> None:
         """Run ``job`` on the next free thread."""
-        # Read without the lock: a wrong guess starts a thread too many, or lets one job wait.
-        if self._idle <= self._jobs.qsize() and len(self._threads) < WORKERS_MAX:
-            self._start()
-        self._jobs.put(job)
+        with self._guard:
+            if self._closed:  # left over by a caller that was cancelled: it must still be done
+                threading.Thread(target=job, name="run-journal-late", daemon=True).start()
+                return
+            # Counted here, not where the thread wakes up: else two jobs could wait for one thread.
+            self._free -= 1
+            if self._free < 0 and len(self._threads) < WORKERS_MAX:
+                with suppress(RuntimeError):  # the system gives no more threads
+                    self._start()
+            self._jobs.put(job)
 
     def _start(self) -> None:
-        with self._guard:
-            if len(self._threads) >= WORKERS_MAX or self._closed:
-                return
-            name = f"run-journal-{len(self._threads)}"
-            # Daemons: a program that forgot to close its journal still ends; its log recovers.
-            thread = threading.Thread(target=self._work, name=name, daemon=True)
-            self._threads.append(thread)
-            self._count(+1)
-            thread.start()
+        name = f"run-journal-{len(self._threads)}"
+        # Daemons: a program that forgot to close its journal still ends; its log recovers.
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+        self._free += 1
 
     def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
-            if job is None:
-                return
-            self._count(-1)
-            try:
-                job()
-            finally:
-                self._count(+1)
-
-    def _count(self, change: int) -> None:
-        with self._counting:
-            self._idle += change
+        while job := self._jobs.get():
+            job()
+            with self._guard:
+                self._free += 1
 
     def delayed(self, job: Job) -> None:
         """Run ``job``, once, within ``EMIT_DELAY_S``, however often it is asked for until then."""
         with self._guard:
             self._delayed.add(job)
             if self._ticker is None and not self._closed:
-                self._ticker = threading.Thread(
-                    target=self._tick, name="run-journal-ticker", daemon=True
-                )
-                self._ticker.start()
+                ticker = threading.Thread(target=self._tick, name="run-journal-ticker", daemon=True)
+                try:
+                    ticker.start()
+                except RuntimeError:  # no thread for it: then without company
+                    self._delayed.discard(job)
+                    self.soon(job)
+                    return
+                self._ticker = ticker
             self._guard.notify()
 
     def _tick(self) -> None:
@@ -92,7 +98,7 @@ class Workers:
         with self._guard:
             self._closed = True
             self._guard.notify()
-        for _ in self._threads:
-            self._jobs.put(None)
+            for _ in self._threads:
+                self._jobs.put(None)
         for thread in self._threads:
             thread.join()
