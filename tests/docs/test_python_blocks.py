@@ -8,9 +8,6 @@ import pytest
 
 from tests.docs.pages import blocks, name_of, pages
 
-# Blocks with a title are files; the test that is named here runs them.
-FILES = {("docs/format.md", "check.py"): "test_format_page.py"}
-
 with_python = [page for page in pages() if blocks(page, "python")]
 
 
@@ -18,8 +15,7 @@ def program_of(page: Path) -> str:
     """Return the blocks of a page as one program, each line under its number in the page."""
     lines: list[str] = []
     for block in blocks(page, "python"):
-        if block.title is None:
-            lines += [""] * (block.line - len(lines)) + block.text.splitlines()
+        lines += [""] * (block.line - len(lines)) + block.text.splitlines()
     return "\n".join(lines) + "\n"
 
 
@@ -43,18 +39,6 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
         timeout=120,
     )
     assert ran.returncode == 0, f"{name_of(page)} (same line numbers):\n{ran.stderr}"
-
-
-def test_a_block_that_is_a_file_has_a_test_of_its_own() -> None:
-    """A title takes a block out of the run above, so it may not be a way out of being run."""
-    titled = {
-        (name_of(page), block.title)
-        for page in pages()
-        for block in blocks(page, "python")
-        if block.title
-    }
-    assert titled == set(FILES)
-    assert all((Path(__file__).parent / test).is_file() for test in FILES.values())
 
 
 def test_no_block_hides_behind_another_spelling() -> None:
