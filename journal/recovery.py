@@ -14,10 +14,15 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from journal.chain import SUFFIX_BYTES, Chain
+from journal.chain import SUFFIX_BYTES, Chain, hash_of
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.files import Files, read_small
-from journal.limits import LINE_BYTES_MAX_READ, READ_BYTES, TORN_TAIL_BYTES_MAX
+from journal.limits import (
+    BATCH_LINES_MAX,
+    LINE_BYTES_MAX_READ,
+    READ_BYTES,
+    TORN_TAIL_BYTES_MAX,
+)
 from journal.log import Head, TornTail
 
 Read = Callable[[int, int], bytes]
@@ -142,15 +147,31 @@ def _damaged(chain: Chain, what: str) -> StorageError:
     )
 
 
-def last_batch_start(read: Read, head: Head) -> int:
-    """Where the batch begins that ends at ``head``; reads that batch only."""
+def last_batch(read: Read, head: Head) -> tuple[int, int]:
+    """Where the batch begins that ends at ``head``, and the seq of its first line; unchecked."""
     lines = split_lines_reverse(read, 0, head.position)
-    line = next(lines)
+    line = next(lines, b"")
     batch = _BATCH.search(line[:-SUFFIX_BYTES])
+    more = min(head.seq - int(batch[1]), BATCH_LINES_MAX) if batch else 0
     position = head.position - len(line)
-    for _ in range(head.seq - int(batch[1]) if batch else 0):
-        position -= len(next(lines))
-    return position
+    for _ in range(more):
+        position -= len(next(lines, b""))
+    return position, head.seq - max(0, more)
+
+
+def check_last_batch(run_id: str, read: Read, head: Head) -> None:
+    """
+    Walk the batch that ends at ``head``: what a writer goes on from must be whole itself.
+
+    A walk that begins at ``head`` sees only what stands behind it. Raises what ``Chain`` raises.
+    """
+    start, first_seq = last_batch(read, head)
+    above = hash_of(read(SUFFIX_BYTES, start - SUFFIX_BYTES)) if start >= SUFFIX_BYTES else None
+    chain = Chain(run_id, first_seq - 1, start, above, strict=True)
+    for line in split_lines(read, start, head.position):
+        chain.follow(line)
+    if (chain.seq, chain.hash) != (head.seq, head.hash):
+        raise _damaged(chain, "it is not the line that was acknowledged")
 
 
 def keep_aside(files: Files, folder: str, read: Read, tail: Tail) -> None:

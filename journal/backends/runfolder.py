@@ -20,7 +20,16 @@ from journal.chain import Chain, hash_of
 from journal.files import Files
 from journal.ids import RunId
 from journal.log import Head
-from journal.recovery import Read, Tail, classify, holds_hash, keep_aside, last_batch_start, untold
+from journal.recovery import (
+    Read,
+    Tail,
+    check_last_batch,
+    classify,
+    holds_hash,
+    keep_aside,
+    last_batch,
+    untold,
+)
 
 _BLOCK_BYTES = 1024 * 1024
 
@@ -147,7 +156,7 @@ def recover(files: Files, run_id: RunId, folder: str) -> tuple[HeadFile | None, 
         if tail.torn_bytes or found is None or found.state == "open":
             # What a dead process wrote may be in memory only, or on a bad sector: the last batch
             # is written once more, the same bytes in the same place, and synced.
-            start = last_batch_start(read, tail.head)
+            start, _ = last_batch(read, tail.head)
             for position in range(start, tail.head.position, _BLOCK_BYTES):
                 size = min(_BLOCK_BYTES, tail.head.position - position)
                 files.pwrite_all(fd, files.pread(fd, size, position), position)
@@ -163,7 +172,8 @@ def examine(
     """
     What ``head`` says, and where the last whole batch ends: from there on, else from line 1.
 
-    Changes nothing. Raises ``corrupt`` and what ``recovery.classify`` raises.
+    Changes nothing. Raises ``corrupt`` and what ``recovery.classify`` raises. ``strict``, for who
+    is going to write: the last acknowledged batch is walked as well.
     """
     read: Read = partial(files.pread, log_fd)
     found = read_head(files, f"{folder}/head")
@@ -171,6 +181,8 @@ def examine(
     head = found.head if found else Head(0, 0, "")
     if size == 0 or head.position > size or (found and not holds_hash(read, head)):
         raise refusals.short(run_id, folder, head, size)
+    if found and strict:
+        check_last_batch(run_id, read, head)
     chain = Chain(run_id, head.seq, head.position, head.hash if found else None, strict=strict)
     closed = found is not None and found.state == "closed"
     return found, classify(chain, read, size, head.position, closed=closed)
