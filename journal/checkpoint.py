@@ -14,6 +14,7 @@ import msgspec
 
 from journal.chain import Chain, hash_of, middle_of
 from journal.draft import body_digest
+from journal.errors import StorageError
 from journal.lifecycle import RunLifecycle, evolve
 from journal.limits import KEYS_REMEMBERED
 from journal.log import EventLog, Lease
@@ -63,13 +64,15 @@ def decode_memory(data: bytes | None) -> Memory | None:
         return None
 
 
-def remember(log: EventLog, lease: Lease) -> Memory:
+def remember(log: EventLog, lease: Lease) -> tuple[Memory, int]:
     """
     Bring back what is known of a run up to its head: from the checkpoint on, each line checked.
 
-    Blocks. Raises ``corrupt`` and the codes of a malformed line.
+    Gives also the checkpoint's seq, 0 without one. Blocks. Raises ``corrupt`` and the codes of a
+    malformed line.
     """
     memory = _believed(log, lease) or Memory()
+    began = memory.seq
     chain = Chain(lease.run_id, memory.seq, memory.position, memory.hash or None)
     reader = _Reader(memory)
     for line in log.read(lease.run_id, memory.position, lease.head.position):
@@ -77,15 +80,19 @@ def remember(log: EventLog, lease: Lease) -> Memory:
     reader.finish()
     memory.seq, memory.position, memory.hash = chain.seq, chain.position, chain.hash
     memory.timestamp = chain.timestamp or memory.timestamp
-    return memory
+    return memory, began
 
 
 def _believed(log: EventLog, lease: Lease) -> Memory | None:
-    memory = decode_memory(log.get_checkpoint(lease.run_id))
+    try:
+        memory = decode_memory(log.get_checkpoint(lease.run_id))
+    except StorageError:  # derived: whatever is wrong with it, the log says more
+        return None
     if memory is None or not 0 < memory.position <= lease.head.position:
         return None
     line = next(log.read(lease.run_id, 0, memory.position, reverse=True), b"")
-    return memory if hash_of(line) == memory.hash else None
+    holds = hash_of(line) == memory.hash and line.startswith(b'{"seq":%d,' % memory.seq)
+    return memory if holds else None
 
 
 class _Reader:

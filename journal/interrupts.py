@@ -5,9 +5,10 @@ SIGINT keeps its handler; it is only noted. SIGTERM, where nobody handles it, do
 does: under asyncio the main task is cancelled, under trio ``KeyboardInterrupt`` is raised, so the
 run's way out is walked and records ``run_cancelled``. Handlers are put back with the last run.
 
-Below: nothing. Above: run.
+Below: nothing. Above: writer, run.
 """
 
+import inspect
 import signal
 import threading
 from collections.abc import Callable
@@ -22,9 +23,31 @@ class _Watch:
         self.open_runs = 0
         self.seen: str | None = None
         self.previous: dict[int, Any] = {}
+        self.held = 0
+        self.waiting = False
 
 
 _watch = _Watch()
+
+
+class _Held:
+    """``with held:`` the main thread is not interrupted inside; what came is delivered after."""
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            _watch.held += 1
+
+    def __exit__(self, *exception: object) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        _watch.held -= 1
+        if _watch.waiting and not _watch.held:
+            _watch.waiting = False
+            _interrupt(inspect.currentframe())
+
+
+held = _Held()
+"""Where a KeyboardInterrupt between two statements would leave a queue half changed."""
 
 
 def begin() -> None:
@@ -64,9 +87,16 @@ def reason() -> str:
 
 def _on_interrupt(number: int, frame: FrameType | None) -> None:
     _watch.seen = "SIGINT"
-    _watch.previous[signal.SIGINT](number, frame)
+    _interrupt(frame)
 
 
 def _on_terminate(number: int, frame: FrameType | None) -> None:
     _watch.seen = "SIGTERM"
-    _watch.previous[signal.SIGINT](signal.SIGINT, frame)
+    _interrupt(frame)
+
+
+def _interrupt(frame: FrameType | None) -> None:
+    if _watch.held:
+        _watch.waiting = True
+    elif signal.SIGINT in _watch.previous:
+        _watch.previous[signal.SIGINT](signal.SIGINT, frame)

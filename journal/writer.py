@@ -10,7 +10,8 @@ After a failed write nobody knows what is on disk: everything queued fails, and 
 closed for good. Only a full disk whose partial batch was cut off again lets it go on, from the
 last durable state.
 
-Below: errors, limits, draft, chain, log, checkpoint, receipt, intake, workers. Above: recorder.
+Below: errors, limits, draft, chain, log, checkpoint, receipt, intake, interrupts, workers.
+Above: recorder.
 """
 
 import os
@@ -25,6 +26,7 @@ from journal.draft import Clock, Draft
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.ids import RunId
 from journal.intake import Decide, Entry, Intake, stamp
+from journal.interrupts import held
 from journal.lifecycle import RunLifecycle
 from journal.limits import CHECKPOINT_EVENTS
 from journal.log import EventLog, Lease
@@ -57,7 +59,7 @@ class Writer:
         self._broken: StorageError | None = None
         self._closed = False
         self._unseen: list[Receipt] = []
-        self._checkpoint_seq = memory.seq
+        self._checkpoint_seq = 0
         self._pid = os.getpid()
 
     @classmethod
@@ -99,11 +101,14 @@ class Writer:
         """Take a run's lease and bring back what is known of it. Blocks; see ``acquire``."""
         lease = log.acquire(run_id, wait_s)
         try:
-            memory = remember(log, lease)
+            memory, began = remember(log, lease)
         except BaseException:
             log.release(lease)
             raise
-        return cls(log, lease, memory, workers=workers, bridge=bridge, now=now)
+        writer = cls(log, lease, memory, workers=workers, bridge=bridge, now=now)
+        # Where every opening ends in a crash, the way back to the last checkpoint grows with each.
+        writer._checkpoint_seq = began
+        return writer
 
     @property
     def run_id(self) -> RunId:
@@ -137,7 +142,7 @@ class Writer:
         """
         if self._pid != os.getpid():  # before the lock: a fork may have copied it locked
             raise self._closed_because("a forked process may not write", "forked")
-        with self._guard:
+        with held, self._guard:
             self._check_open()
             receipt = self._intake.admit(decide, key, expected_seq, patient=patient)
             if not self._busy and self._intake:
@@ -149,7 +154,7 @@ class Writer:
 
     def hurry(self) -> None:
         """Have what is queued written now. Never blocks on a disk."""
-        with self._guard:
+        with held, self._guard:
             if self._intake and not self._busy:
                 self._start()
 
@@ -187,6 +192,8 @@ class Writer:
 
     def _write(self, batch: list[Entry]) -> None:
         stamps = [stamp for entry in batch for stamp in entry.stamps]
+        if stamps[0].seq != self._durable.seq + 1:
+            raise RuntimeError("the queue has lost its place")  # never a gap on disk
         lines, _ = encode_batch(self._durable.hash, stamps)
         head = self._log.append(self.lease, lines)
         durable = self._durable
