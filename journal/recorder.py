@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from journal.artifacts.codec import Payload
@@ -105,6 +106,7 @@ class Recorder:
         drafts: Sequence[Draft] | Callable[[RunLifecycle], Sequence[Draft]],
         **options: Any,
     ) -> Appended:
+        await anyio.lowlevel.checkpoint_if_cancelled()  # cancelled before: nothing is written
         while True:
             try:
                 receipt = self.writer.submit(drafts, **options)
