@@ -147,6 +147,15 @@ class EventLog(Protocol):
         """
         ...
 
+    def torn_bytes(self, run_id: RunId) -> int:
+        """
+        Bytes of a torn tail, which the next ``acquire`` will set aside; 0 while a writer is live.
+
+        Changes nothing. Raises ``not_found``, and ``corrupt`` (or the code of a malformed line)
+        for a tail that no crash explains.
+        """
+        ...
+
     def read(
         self, run_id: RunId, start: int = 0, stop: int | None = None, *, reverse: bool = False
     ) -> Iterator[bytes]:

@@ -186,6 +186,20 @@ class FilesystemLog:
             live=live,
         )
 
+    def torn_bytes(self, run_id: RunId) -> int:
+        """How much of the log's end was never acknowledged; see ``EventLog.torn_bytes``."""
+        folder = self.folder(run_id)
+        with place("torn_bytes", run_id, folder):
+            self._check_present(run_id, folder)
+            with self._reading(f"{folder}/events.jsonl") as fd:
+                try:
+                    _, tail = runfolder.examine(self.files, run_id, folder, fd, strict=True)
+                except StorageError:
+                    if self.files.is_locked(f"{folder}/lock"):
+                        return 0  # half a batch on its way
+                    raise
+            return 0 if self.files.is_locked(f"{folder}/lock") else tail.torn_bytes
+
     def read(
         self, run_id: RunId, start: int = 0, stop: int | None = None, *, reverse: bool = False
     ) -> Iterator[bytes]:

@@ -111,6 +111,12 @@ class MemoryLog:
                 live=run.holder is not None,
             )
 
+    def torn_bytes(self, run_id: RunId) -> int:
+        """Memory does not tear; see ``EventLog.torn_bytes``."""
+        with self._guard:
+            self._get(run_id, "torn_bytes")
+            return 0
+
     def read(
         self, run_id: RunId, start: int = 0, stop: int | None = None, *, reverse: bool = False
     ) -> Iterator[bytes]:
