@@ -147,7 +147,8 @@ class MemoryLog:
     def get_checkpoint(self, run_id: RunId) -> bytes | None:
         """The last checkpoint."""
         with self._guard:
-            return self._get(run_id, "get_checkpoint").checkpoint
+            run = self._runs.get(run_id)
+            return run.checkpoint if run else None
 
     def put_checkpoint(self, lease: Lease, body: bytes) -> None:
         """Replace the checkpoint."""
