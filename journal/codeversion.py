@@ -27,8 +27,7 @@ GIT_TIMEOUT_S = 5.0
 
 def code_version(functions: Iterable[Callable[..., Any]]) -> CodeVersion:
     """The version of the code that ``functions`` belong to; never raises for what is not there."""
-    codes = [getattr(inspect.unwrap(each), "__code__", None) for each in functions]
-    files = sorted({Path(code.co_filename) for code in codes if code is not None})
+    files = sorted({Path(inspect.unwrap(each).__code__.co_filename) for each in functions})
     there = [file.absolute() for file in files if file.is_file()]
     if not there:
         return CodeVersion()  # typed at a prompt: no file holds it

@@ -106,7 +106,8 @@ class Pipeline:
         """
 
         def define(function: F) -> F:
-            phase = parse_name(function.__name__ if name is None else name, "phase")
+            own = getattr(function, "__name__", None)
+            phase = parse_name(own if name is None else name, "phase")
             if phase in self._phases:
                 raise refused(self.project, phase, "it is defined twice")
             reader = Reader(self.project, phase, after)

@@ -14,6 +14,7 @@ from collections import abc
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from types import FunctionType, MethodType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -100,8 +101,9 @@ class Reader:
     ) -> Signature:
         """The signature of a phase function; its needs in the order of ``after``."""
         streams = inspect.isasyncgenfunction(function)
-        if not streams and not inspect.iscoroutinefunction(function):
-            raise self._refused("a phase is an async function")
+        runs = streams or inspect.iscoroutinefunction(function)
+        if not runs or not isinstance(function, FunctionType | MethodType):
+            raise self._refused("a phase is an async function, written out with async def")
         names = self._arguments(function)
         context = CONTEXT if partitioned else CONTEXT - {"partition"}
         known = [*sorted(context), *self._names]

@@ -1,6 +1,6 @@
 """Models that the pipelines of these tests hand on, and what their logs say afterwards."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -93,5 +93,44 @@ def three_phases(log: list[str]) -> Pipeline:
     async def report(phase: Phase, double: dict[str, Total]) -> str:
         log.append("report")
         return ", ".join(f"{label} {each.total}" for label, each in double.items())
+
+    return pipeline
+
+
+class Trouble:
+    """Makes one phase or partition fail, once."""
+
+    def __init__(self, *places: str) -> None:
+        self.places = set(places)
+
+    def at(self, place: str) -> None:
+        if place in self.places:
+            self.places.remove(place)
+            raise ConnectionError(place)
+
+
+def with_trouble(trouble: Trouble, calls: list[str]) -> Pipeline:
+    """Ingest → translate (per language) → report; each may fail once, each call is noted."""
+    pipeline = Pipeline("trouble", parameters=Parameters)
+
+    @pipeline.phase()
+    async def ingest(parameters: Parameters) -> AsyncIterator[Row]:
+        calls.append("ingest")
+        for number in range(parameters.rows):
+            yield Row(number=number)
+        trouble.at("ingest")
+
+    @pipeline.phase(after=["ingest"], partitions=lambda parameters: parameters.languages)
+    async def translate(phase: Phase, ingest: list[Row], partition: str) -> Total:
+        calls.append(f"translate {partition}")
+        await phase.store("notes on the way")
+        trouble.at(f"translate {partition}")
+        return Total(total=sum(row.number for row in ingest) + phase.revision * 100)
+
+    @pipeline.phase(after=["translate"])
+    async def report(translate: dict[str, Total]) -> str:
+        calls.append("report")
+        trouble.at("report")
+        return " ".join(f"{label}={each.total}" for label, each in translate.items())
 
     return pipeline
