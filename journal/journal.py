@@ -256,7 +256,7 @@ class Journal:
 
     def _recorder(self, writer: Writer) -> Recorder:
         self._writers.add(writer)
-        return Recorder(writer, self.artifacts, self._writers.discard)
+        return Recorder(writer, self.artifacts, self._writers.discard, self._new_id)
 
     def _services(self) -> dict[str, Any]:
         return {"workers": self._workers, "bridge": self._bridge, "now": self._now}

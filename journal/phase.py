@@ -28,7 +28,7 @@ from journal.events.phase import (
     PhaseStarted,
 )
 from journal.events.step import StepCancelled, StepCompleted, StepFailed, StepStarted, Usage
-from journal.ids import new_artifact_id, parse_label
+from journal.ids import parse_label
 from journal.lifecycle import RUNNING, RunLifecycle, expected_numbers, invalidated_by
 from journal.receipt import Appended, Receipt
 from journal.recorder import Decision, Place, Recorder
@@ -245,7 +245,7 @@ class Phase:
     def step(self, name: str, *, step_id: str | None = None, attempt: int = 1) -> Step:
         """``async with phase.step("call model") as step:`` records how that piece of work ends."""
         parse_label(name, "step name")
-        return Step(self._recorder, self._place, name, step_id or new_artifact_id(), attempt)
+        return Step(self._recorder, self._place, name, step_id or self._recorder.new_id(), attempt)
 
     def summarize(self, **values: Any) -> None:
         """Add to the summary that ``phase_completed`` will hold; values are plain JSON."""

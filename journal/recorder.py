@@ -65,7 +65,7 @@ class Recorder:
         self.writer = writer
         self._artifacts = artifacts
         self._closed = closed
-        self._new_id = new_id
+        self.new_id = new_id
 
     async def close(self) -> None:
         """Write what is queued and give the lease back; raises a failure that nobody has seen."""
@@ -190,7 +190,7 @@ class Recorder:
         metadata: JsonObject | None,
     ) -> ArtifactMetadata:
         """Store a payload, then tell it: on return both are durable."""
-        artifact_id = self._new_id()
+        artifact_id = self.new_id()
         run_id = self.writer.run_id
 
         def persisted(stored: Encoded) -> ArtifactPersisted:

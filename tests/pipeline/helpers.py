@@ -6,9 +6,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from journal import Event, Journal, Phase, Pipeline, Record, Run
-from journal.chain import Chain
 from journal.events.artifact import ArtifactPersisted
-from journal.ids import parse_run_id
+from journal.testing import records
 
 
 class Row(BaseModel):
@@ -31,13 +30,6 @@ class Parameters(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
     languages: tuple[str, ...] = ("de", "fr")
     rows: int = 3
-
-
-def records(journal: Journal, run_id: str) -> list[Record]:
-    """All lines of a run's log, their chain checked."""
-    parsed = parse_run_id(run_id)
-    chain = Chain(parsed)
-    return [chain.follow(line) for line in journal.log.read(parsed)]
 
 
 def events(journal: Journal, run_id: str, kind: type[Event]) -> list[Any]:

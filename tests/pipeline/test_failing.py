@@ -9,6 +9,7 @@ from journal import Journal, Pipeline, StorageError, StorageErrorCode
 from journal.events.artifact import ArtifactPersisted
 from journal.events.phase import PhaseBlocked, PhaseSkipped
 from journal.events.run import RunFailed
+from journal.testing import records
 from tests.pipeline.helpers import (
     Parameters,
     Row,
@@ -16,7 +17,6 @@ from tests.pipeline.helpers import (
     Total,
     counted,
     events,
-    records,
     story,
     three_phases,
 )

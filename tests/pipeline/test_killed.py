@@ -9,7 +9,8 @@ import pytest
 
 from journal import Journal, Record
 from journal.events.phase import PhaseCompleted
-from tests.pipeline.helpers import counted, records, story
+from journal.testing import records
+from tests.pipeline.helpers import counted, story
 from tests.pipeline.killed import build
 from tests.rules.sources import ROOT
 

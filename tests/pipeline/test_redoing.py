@@ -4,6 +4,7 @@ import pytest
 
 from journal import Journal, Pipeline, StorageError, StorageErrorCode
 from journal.events.phase import PhaseCompleted, PhaseSkipped
+from journal.testing import records
 from tests.pipeline.helpers import (
     Parameters,
     Row,
@@ -11,7 +12,6 @@ from tests.pipeline.helpers import (
     Trouble,
     counted,
     events,
-    records,
     story,
     with_trouble,
 )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from journal import Journal, Pipeline, Run, StorageError
 from journal.events.phase import PhaseCancelled, PhaseStarted
 from journal.events.run import RunCancelled, RunCreated, WriterOpened
+from journal.testing import records
 from tests.pipeline.helpers import (
     Parameters,
     Row,
@@ -17,7 +18,6 @@ from tests.pipeline.helpers import (
     Trouble,
     counted,
     events,
-    records,
     story,
     three_phases,
     with_trouble,

@@ -9,7 +9,8 @@ from journal import Journal, Phase, Pipeline, Run
 from journal.events.artifact import ArtifactPersisted
 from journal.events.phase import PhaseCompleted, PhaseInputs, PhaseRef, PhaseStarted
 from journal.events.run import RunCreated
-from tests.pipeline.helpers import Parameters, Row, Total, events, records, story, three_phases
+from journal.testing import records
+from tests.pipeline.helpers import Parameters, Row, Total, events, story, three_phases
 
 
 async def test_phases_run_in_order_and_hand_on_what_they_returned(journal: Journal) -> None:
