@@ -18,7 +18,7 @@ status ``unreadable``; it is never skipped and never smoothed over.
 Below: replay, rows. Above: rebuild, timetravel, store.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import msgspec
 
@@ -28,7 +28,8 @@ from journal.log import EventLog, Head, HeadInfo
 from projections import rows
 from projections.replay import RUN_INDEX, RunFolds, check_goes_on
 from projections.run_index import UNREADABLE, RunIndexRecord, unreadable
-from projections.sqlite import Connection
+from projections.sqlitefile import Connection
+from projections.threads import Progress
 
 LINES_PER_STEP = 50_000
 """Lines folded between two commits: what a kill makes somebody fold again."""
@@ -49,9 +50,6 @@ _FINAL = frozenset(
         StorageErrorCode.VALIDATION_ERROR,
     }
 )
-
-Progress = Callable[[int, int], None]
-"""Called with (runs done, runs to do), on the worker thread."""
 
 
 class _Visit(msgspec.Struct):
@@ -76,7 +74,7 @@ def catch_up(
     Raises errors of the feed and of SQLite; those of one run become its record.
     """
     for round_number in range(_ROUNDS_MAX):
-        _note_changes(db, log)
+        note_changes(db, log)
         visits = rows.watched(db)
         if only is not None:
             visits = [each for each in visits if each[0] == only]
@@ -84,15 +82,17 @@ def catch_up(
             return
         reading = _Reading(db, log, last_round=round_number > 0)
         for done, (run_id, token) in enumerate(visits):
-            reading.visit(run_id, token)
-            if progress is not None:
-                progress(done + 1, len(visits))
+            for events in reading.visit(run_id, token):
+                if progress is not None:
+                    progress(done, len(visits), events)
         reading.commit()
+        if progress is not None:
+            progress(len(visits), len(visits), reading.events)
         if reading.settled:
             return
 
 
-def _note_changes(db: Connection, log: EventLog) -> None:
+def note_changes(db: Connection, log: EventLog) -> None:
     """Move what the feed says since last time into the watch set; forget what was deleted."""
     for _ in range(_ROUNDS_MAX):
         known = rows.feed(db)
@@ -126,10 +126,16 @@ class _Reading:
         self._generation = rows.feed(db).generation
         self._pending: list[_Visit] = []
         self._lines = 0
+        self.events = 0
         self.settled = True
 
-    def visit(self, run_id: RunId, token: int) -> None:
-        """Read a run to its end, committing now and then; what is left waits for ``commit``."""
+    def visit(self, run_id: RunId, token: int) -> Iterator[int]:
+        """
+        Read a run to its end, committing now and then; what is left waits for ``commit``.
+
+        Gives the number of events read in all, at each step: a place to show it, or to stop.
+        """
+        yield self.events
         visit = _Visit(run_id, token, rows.cursor(self._db, run_id))
         try:
             info = self._log.head(run_id)
@@ -137,6 +143,7 @@ class _Reading:
                 self._add(visit)
                 if not self.commit():
                     return
+                yield self.events
                 visit = _Visit(run_id, token, rows.cursor(self._db, run_id))
             visit.rests = self._may_rest(info, run_id)
         except StorageError as failure:
@@ -162,6 +169,7 @@ class _Reading:
             folds.read(self._log, visit.before)  # the states were damaged, the cursor still holds
         reached = folds.read(self._log, head, lines_max=LINES_PER_STEP)
         visit.lines = folds.at.seq - start
+        self.events += visit.lines
         visit.record = RUN_INDEX.present(folds.run_index)
         return reached
 

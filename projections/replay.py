@@ -121,6 +121,12 @@ def check_goes_on(run_id: RunId, known: Head, head: Head) -> None:
     raise _lost(run_id, known, what, accepts)
 
 
+def check_same(run_id: RunId, known: Head, found: Head) -> None:
+    """Raise ``corrupt`` if a line that was read before is another one now (case 62)."""
+    if (known.position, known.hash) != (found.position, found.hash):
+        check_goes_on(run_id, known, found)
+
+
 def check_reached(run_id: RunId, at: Head, stop: Head) -> None:
     """Raise ``corrupt`` unless the walk ended exactly where the log says that it ends."""
     if at.seq == stop.seq and at.position == stop.position and at.hash == stop.hash:

@@ -9,20 +9,19 @@ Below: replay, schema, sqlite. Above: catchup, rebuild, verify, store.
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 import msgspec
-from pydantic import ValidationError
 
-from journal.artifacts.store import ArtifactMetadata
 from journal.ids import RunId
 from journal.log import Head
-from projections.artifact_index import ArtifactRow, metadata_of
+from projections.artifact_index import ArtifactRow
 from projections.replay import ARTIFACT_INDEX, BEGINNING, RUN_INDEX, RUN_STATE, RunFolds
 from projections.run_fold import RunFold
 from projections.run_index import IndexFold, RunIndexRecord
-from projections.sqlite import Connection, IndexDamaged
+from projections.sqlite import IndexDamaged
+from projections.sqlitefile import Connection
+from projections.times import stamp_of
 
 _S = TypeVar("_S")
 _encode = msgspec.json.Encoder().encode
@@ -85,10 +84,10 @@ def watch_scanned(db: Connection, token: int) -> None:
     db.execute("INSERT OR REPLACE INTO watch SELECT run_id, ? FROM temp.scanned", (token,))
 
 
-def is_watched(db: Connection, run_id: str, token: int) -> bool:
-    """Whether nobody renewed or removed the watch since."""
+def is_watched(db: Connection, run_id: str, token: int | None = None) -> bool:
+    """Whether a run is watched; with ``token``, whether nobody renewed or ended that since."""
     row = db.execute("SELECT token FROM watch WHERE run_id = ?", (run_id,)).fetchone()
-    return row is not None and row[0] == token
+    return row is not None and token in (None, row[0])
 
 
 def let_go(db: Connection, run_id: str) -> None:
@@ -184,7 +183,7 @@ def stored_states(found: RunFolds) -> tuple[tuple[str, bytes], ...]:
 def run_row(record: RunIndexRecord) -> tuple[str, str, str | None, str, bytes]:
     """A record as it is stored."""
     body = record.model_dump_json().encode()
-    return record.run_id, record.status, record.project, stamp(record.created_at), body
+    return record.run_id, record.status, record.project, stamp_of(record.created_at), body
 
 
 def artifact_row(row: ArtifactRow) -> tuple[str, str, int, str, str | None, str | None, str, bytes]:
@@ -201,96 +200,27 @@ def artifact_row(row: ArtifactRow) -> tuple[str, str, int, str, str | None, str 
     )
 
 
-def stamp(moment: datetime) -> str:
-    """A time as text that sorts like the log's."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+# -- rows as they stand, to be held against a fold -----------------------------------------------
 
 
-# -- questions -----------------------------------------------------------------------------------
+def raw_run(db: Connection, run_id: str) -> tuple[object, ...] | None:
+    """The row that ``run_row`` makes."""
+    row: tuple[object, ...] | None = db.execute(
+        "SELECT run_id, status, project, created_at, body FROM runs WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    return row
 
 
-def runs(
-    db: Connection,
-    status: str | None = None,
-    project: str | None = None,
-    since: datetime | None = None,
-    limit: int | None = None,
-) -> list[RunIndexRecord]:
-    """Records, newest first by creation."""
-    wanted = {
-        "status = ?": status,
-        "project = ?": project,
-        "created_at >= ?": None if since is None else stamp(since),
-    }
-    given = {test: value for test, value in wanted.items() if value is not None}
-    where = f"WHERE {' AND '.join(given)}" if given else ""
-    rows = db.execute(
-        f"SELECT body FROM runs {where} ORDER BY created_at DESC, run_id DESC LIMIT ?",
-        (*given.values(), -1 if limit is None else limit),
+def raw_states(db: Connection, run_id: str) -> dict[str, object]:
+    """Stored states by projection."""
+    found = db.execute("SELECT projection, body FROM states WHERE run_id = ?", (run_id,))
+    return dict(found.fetchall())
+
+
+def raw_artifacts(db: Connection, run_id: str) -> Iterator[tuple[object, ...]]:
+    """The rows that ``artifact_row`` makes."""
+    yield from db.execute(
+        "SELECT run_id, artifact_id, seq, role, phase, partition, sha256, body "
+        "FROM artifacts WHERE run_id = ? ORDER BY seq",
+        (run_id,),
     )
-    return [_record(body) for (body,) in rows]
-
-
-def run(db: Connection, run_id: str) -> RunIndexRecord | None:
-    """One record."""
-    row = db.execute("SELECT body FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-    return _record(row[0]) if row else None
-
-
-def run_ids(db: Connection) -> Iterator[RunId]:
-    """All runs that have a record."""
-    for (run_id,) in db.execute("SELECT run_id FROM runs ORDER BY run_id"):
-        yield RunId(run_id)
-
-
-def named_like(db: Connection, text: str, most: int) -> list[RunId]:
-    """Runs whose id begins with ``text`` (hex and dashes), or ends in it if it has 8 digits."""
-    found = db.execute(
-        "SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id LIMIT ?",
-        (text, text + "g", most),
-    ).fetchall()
-    if len(text) == 8:
-        found += db.execute(
-            "SELECT run_id FROM runs WHERE substr(run_id, -8) = ? LIMIT ?", (text, most)
-        ).fetchall()
-    return list(dict.fromkeys(RunId(run_id) for (run_id,) in found))
-
-
-def artifacts(
-    db: Connection,
-    run_id: str,
-    role: str | None = None,
-    phase: str | None = None,
-    partition: str | None = None,
-) -> list[ArtifactMetadata]:
-    """Artifacts of a run, in the order of their events."""
-    wanted = {"role = ?": role, "phase = ?": phase, "partition = ?": partition}
-    given = {test: value for test, value in wanted.items() if value is not None}
-    where = " AND ".join(("run_id = ?", *given))
-    rows = db.execute(
-        f"SELECT body FROM artifacts WHERE {where} ORDER BY seq", (run_id, *given.values())
-    )
-    return [_metadata(body) for (body,) in rows]
-
-
-def artifacts_by(db: Connection, column: str, value: str) -> list[ArtifactMetadata]:
-    """Artifacts of any run by ``artifact_id`` or ``sha256``."""
-    assert column in ("artifact_id", "sha256")
-    rows = db.execute(
-        f"SELECT body FROM artifacts WHERE {column} = ? ORDER BY run_id, seq", (value,)
-    )
-    return [_metadata(body) for (body,) in rows]
-
-
-def _record(body: bytes) -> RunIndexRecord:
-    try:
-        return RunIndexRecord.model_validate_json(body)
-    except ValidationError as failure:
-        raise IndexDamaged("a record does not parse") from failure
-
-
-def _metadata(body: bytes) -> ArtifactMetadata:
-    try:
-        return metadata_of(body)
-    except ValidationError as failure:
-        raise IndexDamaged("an artifact does not parse") from failure

@@ -31,6 +31,7 @@ from journal.lifecycle import (
 )
 from journal.record import Record
 from projections.fold import Key
+from projections.times import seconds_between, stamp_of, time_of
 
 UNREADABLE = "unreadable"
 
@@ -129,8 +130,7 @@ class RunIndexProjection:
 def unreadable(run_id: RunId, state: IndexFold, error: StorageError) -> RunIndexRecord:
     """The record of a run whose log is refused; ``state`` is what was read before that."""
     if not state.created_at:
-        made = run_id_time(run_id)
-        text = made.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        text = stamp_of(run_id_time(run_id))
         state = msgspec.structs.replace(state, created_at=text, updated_at=text)
     return _record(state, error)
 
@@ -199,10 +199,10 @@ def _record(state: IndexFold, error: StorageError | None) -> RunIndexRecord:
             "project": state.project,
             "status": state.status if error is None else UNREADABLE,
             "external_id": state.external_id,
-            "created_at": datetime.fromisoformat(state.created_at),
-            "updated_at": datetime.fromisoformat(state.updated_at),
-            "ended_at": datetime.fromisoformat(state.ended_at) if state.ended_at else None,
-            "duration_s": _duration_s(state),
+            "created_at": time_of(state.created_at),
+            "updated_at": time_of(state.updated_at),
+            "ended_at": time_of(state.ended_at),
+            "duration_s": seconds_between(state.started_at, state.ended_at),
             "seq": state.seq,
             "hash": state.hash,
             "phases_total": len(standing),
@@ -228,13 +228,6 @@ def _standing(state: IndexFold) -> list[str]:
         labels = dict.fromkeys((*planned.get(name, ()), *seen)) or {"": None}
         found += [seen.get(label, PENDING) for label in labels]
     return found
-
-
-def _duration_s(state: IndexFold) -> float | None:
-    if not state.started_at or not state.ended_at:
-        return None
-    end = datetime.fromisoformat(state.ended_at)
-    return (end - datetime.fromisoformat(state.started_at)).total_seconds()
 
 
 def _error(failed: ErrorInfo | None, refused: StorageError | None) -> RunIndexError | None:

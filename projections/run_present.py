@@ -5,7 +5,6 @@ Below: run_models, run_fold. Above: run_state.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -32,6 +31,7 @@ from projections.run_models import (
     UsageSum,
     WriterState,
 )
+from projections.times import seconds_between, time_of
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -70,7 +70,7 @@ def run_state(state: RunFold) -> RunState:
             "created_at": time_of(state.created_at),
             "started_at": time_of(state.started_at),
             "ended_at": time_of(state.ended_at),
-            "duration_s": between(state.started_at, state.ended_at),
+            "duration_s": seconds_between(state.started_at, state.ended_at),
             "error": failure(state.error),
             "reason": state.reason,
             "complete": not state.unknown,
@@ -81,18 +81,6 @@ def run_state(state: RunFold) -> RunState:
             "epoch": state.epoch,
         }
     )
-
-
-def time_of(text: str | None) -> datetime | None:
-    """A timestamp of a line as an aware datetime."""
-    return datetime.fromisoformat(text) if text else None
-
-
-def between(start: str | None, end: str | None) -> float | None:
-    """Seconds from one timestamp to the other, if both are there."""
-    if not start or not end:
-        return None
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
 def failure(error: ErrorInfo | None) -> Failure | None:
@@ -151,7 +139,9 @@ def _partition(label: str, found: PartitionFold) -> PartitionState:
             "progress": _progress(found.progress),
             "started_at": time_of(found.started_at),
             "ended_at": time_of(found.ended_at),
-            "duration_s": between(found.started_at, found.ended_at) if took is None else took,
+            "duration_s": seconds_between(found.started_at, found.ended_at)
+            if took is None
+            else took,
             "error": failure(found.error),
             "will_retry": found.will_retry,
             "missing": list(found.missing),

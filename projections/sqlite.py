@@ -16,7 +16,7 @@ A file is replaced by unlinking it: whoever has the old one open goes on in a fi
 and notices at its next ``use``. Nobody opens a new file beside an old -wal (that corrupts it):
 the names are taken away under the lock, and an opener compares inodes before and after.
 
-Below: schema. Above: rows, catchup, rebuild, verify.
+Below: schema, sqlitefile. Above: rows, catchup, rebuild, verify.
 """
 
 import contextlib
@@ -25,33 +25,24 @@ import os
 import sqlite3
 import stat
 import threading
-import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
 
 from journal.errors import StorageError, StorageErrorCode, from_system, storage_error
 from projections import schema
+from projections.sqlitefile import (
+    BUSY_S,
+    UNUSABLE,
+    Connection,
+    connect,
+    identity,
+    make_file,
+    memory,
+    primary_code,
+    remove,
+)
 
 T = TypeVar("T")
-Connection = sqlite3.Connection
-
-BUSY_S = 5.0
-"""How long to wait for another process before going on in memory."""
-
-_UNUSABLE = {
-    sqlite3.SQLITE_BUSY: StorageErrorCode.LOCKED,
-    sqlite3.SQLITE_CANTOPEN: StorageErrorCode.PERMISSION_DENIED,
-    sqlite3.SQLITE_FULL: StorageErrorCode.NO_SPACE,
-    sqlite3.SQLITE_IOERR: StorageErrorCode.IO_ERROR,
-    sqlite3.SQLITE_LOCKED: StorageErrorCode.LOCKED,
-    sqlite3.SQLITE_NOMEM: StorageErrorCode.UNAVAILABLE,
-    sqlite3.SQLITE_PERM: StorageErrorCode.PERMISSION_DENIED,
-    sqlite3.SQLITE_PROTOCOL: StorageErrorCode.LOCKED,
-    sqlite3.SQLITE_READONLY: StorageErrorCode.PERMISSION_DENIED,
-}
-"""Codes that say nothing against the file's content. Every other one is damage."""
 
 
 class IndexDamaged(Exception):
@@ -78,6 +69,7 @@ class Index:
         self._held = False
         self._in_memory: Connection | None = None
         self.in_memory_because: StorageError | None = None
+        self.replaced: str | None = None  # why a damaged file gave way to an empty one
 
     def use(self, work: Callable[[Connection], T], *, required: bool = False) -> T:
         """
@@ -151,33 +143,28 @@ class Index:
 
     def _open(self) -> Connection:
         assert self.path is not None
-        there = _identity(self.path)
+        there = identity(self.path)
         if self._db is not None and there is not None and there == self._inode:
             return self._db
         self._drop()
-        if there is not None:
-            return self._connect()
-        try:
-            with self.exclusive():
-                if _identity(self.path) is None:
-                    os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-                return self._connect()
-        except StorageError as refused:
-            if refused.code is StorageErrorCode.UNSUPPORTED_FORMAT:
-                raise
-            raise _Unusable(refused) from refused
+        return self._connect()
 
     def _connect(self) -> Connection:
         assert self.path is not None
         for _ in range(10):
-            before = _identity(self.path)
-            if not stat.S_ISREG(os.lstat(self.path).st_mode):
+            if identity(self.path) is None:
+                with self._alone():
+                    make_file(self.path)
+            before = identity(self.path)
+            if before is None or not stat.S_ISREG(os.lstat(self.path).st_mode):
                 raise IndexDamaged(f"{self.path} is no regular file")
             db = connect(self.path, self._busy_s)
             try:
                 if schema.check(db, self.path):
+                    if db.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                        raise IndexDamaged(f"{self.path} is not a file that was made here")
                     schema.make(db, self.path)
-                if before == _identity(self.path):
+                if before == identity(self.path):
                     self._db, self._inode = db, before
                     return db
             except BaseException:
@@ -186,16 +173,26 @@ class Index:
             db.close()  # replaced meanwhile: it may have the old file and the -wal of the new one
         raise OSError(errno.EAGAIN, "it is replaced again and again", self.path)
 
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            with self.exclusive():
+                yield
+        except StorageError as refused:
+            if refused.code is StorageErrorCode.UNSUPPORTED_FORMAT:
+                raise
+            raise _Unusable(refused) from refused
+
     def _memory(self) -> Connection:
         if self._in_memory is None:
-            db = _in_memory()
+            db = memory()
             try:
                 # What can still be read of the file need not be folded again.
-                if self.path is not None and _identity(self.path) is not None:
+                if self.path is not None and identity(self.path) is not None:
                     self._copy_into(db)
             except _TROUBLE:
                 db.close()
-                db = _in_memory()
+                db = memory()
             schema.make(db, self.path or ":memory:")
             self._in_memory = db
         return self._in_memory
@@ -219,20 +216,21 @@ class Index:
 
     def _why_unusable(self, failure: Exception) -> StorageError | None:
         """What keeps the file from being used; ``None`` if it was damaged and is gone now."""
-        code = _primary_code(failure)
+        code = primary_code(failure)
         if isinstance(failure, _Unusable):
             refused: StorageError = failure.args[0]
             return refused
         if isinstance(failure, OSError):
             return from_system(failure, "the index cannot be used", path=self.path)
-        if code in _UNUSABLE:
-            return self._unusable(_UNUSABLE[code], failure)
-        found = _identity(self.path or "")
+        if code in UNUSABLE:
+            return self._unusable(UNUSABLE[code], failure)
+        found = identity(self.path or "")
         try:
             with self.exclusive():
-                if found == _identity(self.path or ""):  # else somebody else was faster
+                if found == identity(self.path or ""):  # else somebody else was faster
                     for name in (self.path, f"{self.path}-wal", f"{self.path}-shm"):
                         remove(name or "")
+                    self.replaced = str(failure) or type(failure).__name__
         except OSError as kept:
             return from_system(kept, "the damaged index cannot be replaced", path=self.path)
         except StorageError as locked:
@@ -267,57 +265,3 @@ def _work(db: Connection, work: Callable[[Connection], T]) -> T:
         if db.in_transaction:
             with contextlib.suppress(sqlite3.Error):  # what broke it is on its way already
                 db.execute("ROLLBACK")
-
-
-def _in_memory() -> Connection:
-    return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-
-
-def connect(path: str, busy_s: float, mode: str = "rw") -> Connection:
-    """A connection to a file that is there. Raises ``sqlite3.Error``."""
-    db = sqlite3.connect(
-        f"file:{quote(path)}?mode={mode}",
-        uri=True,
-        timeout=busy_s,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    try:
-        if mode == "rw":
-            db.execute("PRAGMA journal_mode = WAL")
-        # Never torn by a power loss; the last rows may be lost with it, and are folded again.
-        db.execute("PRAGMA synchronous = NORMAL")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def remove(path: str) -> None:
-    """Take away whatever lies at ``path``; a folder that holds anything is moved aside."""
-    place = Path(path)
-    try:
-        place.unlink()
-    except FileNotFoundError:
-        return
-    except (IsADirectoryError, PermissionError):  # PermissionError: a folder, on macOS
-        try:
-            place.rmdir()
-        except OSError:
-            place.rename(f"{path}.damaged-{uuid.uuid4().hex[:8]}")
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _primary_code(failure: Exception) -> int | None:
-    """SQLite's code without its finer part; ``None`` if SQLite did not say one."""
-    code: int | None = getattr(failure, "sqlite_errorcode", None)
-    if code is None or code == sqlite3.SQLITE_IOERR_SHORT_READ:  # cut: a page is not there
-        return None
-    return code & 0xFF

@@ -14,9 +14,10 @@ from journal.backends.memory import MemoryLog
 from journal.errors import StorageErrorCode, storage_error
 from journal.events import run
 from journal.log import Changes, EventLog, Head, HeadInfo
-from projections import catchup, rows
+from projections import catchup, questions, rows
 from projections.catchup import catch_up
-from projections.sqlite import Connection, Index
+from projections.sqlite import Index
+from projections.sqlitefile import Connection
 from tests.projections.helpers import ERROR, Told, Writer, created, legal_runs, stored
 
 
@@ -43,7 +44,7 @@ def fresh(log: EventLog) -> dict[str, list[Any]]:
 
 
 def statuses(index: Index) -> dict[str, str]:
-    return index.use(lambda db: {each.run_id: each.status for each in rows.runs(db)})
+    return index.use(lambda db: {each.run_id: each.status for each in questions.runs(db)})
 
 
 @pytest.fixture(params=["memory", "filesystem"])
@@ -397,7 +398,7 @@ def test_a_log_that_lost_lines_is_reported_never_smoothed_over(
         rolled.write(run.RunStarted())
     for _ in range(2):
         visit(index, Rewritten(log, other))
-        (found,) = index.use(rows.runs)
+        (found,) = index.use(questions.runs)
         assert found.status == "unreadable"
         assert found.error is not None
         assert found.error.type == "corrupt"
@@ -421,7 +422,7 @@ def test_one_bad_run_never_hides_the_others(log: EventLog, index: Index) -> None
             )
 
     visit(index, Damaged(log, "", None))
-    found = {each.run_id: each for each in index.use(rows.runs)}
+    found = {each.run_id: each for each in index.use(questions.runs)}
     assert found[good.run_id].status == "pending"
     assert (found[bad.run_id].status, found[bad.run_id].project) == ("unreadable", "bad")
     assert index.use(rows.watched) == []
@@ -466,7 +467,7 @@ def test_a_run_that_vanished_without_a_word_is_reported(tmp_path: Path, index: I
     Path(log.folder(writer.run_id)).rename(tmp_path / "elsewhere")
     (tmp_path / "store/feed").unlink()
     visit(index, log)
-    (found,) = index.use(rows.runs)
+    (found,) = index.use(questions.runs)
     assert (found.status, found.error and found.error.type) == ("unreadable", "not_found")
 
 

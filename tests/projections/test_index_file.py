@@ -10,7 +10,7 @@ import pytest
 
 from journal.backends.memory import MemoryLog
 from journal.errors import StorageError, StorageErrorCode
-from projections import rows, schema
+from projections import questions, rows, schema
 from projections.catchup import catch_up
 from projections.replay import RUN_STATE
 from projections.sqlite import Index
@@ -93,8 +93,8 @@ def look(index: Index, log: Any) -> list[str]:
 
     def work(db: sqlite3.Connection) -> list[str]:
         catch_up(db, log)
-        found = rows.runs(db)
-        parts = [part for each in found for part in rows.artifacts(db, each.run_id)]
+        found = questions.runs(db)
+        parts = [part for each in found for part in questions.artifacts(db, each.run_id)]
         return [each.model_dump_json() for each in (*found, *parts)]
 
     return index.use(work)

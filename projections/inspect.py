@@ -1,0 +1,99 @@
+"""
+The whole store under the eye of ``verify``: logs, artifacts, and the index as it lies there.
+
+The index is looked at before anything catches it up: what is wrong with it must be seen, not
+folded over.
+
+Below: verify, rebuild, sqlite. Above: store.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from journal.artifacts.store import ArtifactStore
+from journal.errors import StorageError, StorageErrorCode
+from journal.ids import RunId
+from journal.log import EventLog
+from projections.catchup import note_changes
+from projections.findings import Finding, finding_of
+from projections.rebuild import RebuildReport, report_of
+from projections.sqlite import Index
+from projections.sqlitefile import Connection, identity
+from projections.threads import Progress
+from projections.verify import verify
+
+T = TypeVar("T")
+
+
+def check_store(
+    log: EventLog,
+    artifacts: ArtifactStore,
+    index: Index,
+    run_ids: Sequence[RunId] | None,
+    progress: Progress,
+) -> list[Finding]:
+    """All findings; an index that cannot be looked at is one of them, and hides no other."""
+    found: list[Finding] = []
+
+    def look(db: Connection | None) -> list[Finding]:
+        return verify(log, artifacts, db, run_ids, progress=progress)
+
+    if not _is_there(index):
+        return look(None)
+    own = _own(index)
+    try:
+        own.use(lambda db: note_changes(db, log))
+        found += own.use(look)
+    except StorageError as failure:
+        if failure.code is not StorageErrorCode.UNSUPPORTED_FORMAT:
+            raise
+        found += [finding_of(failure, None), *look(None)]
+    finally:
+        if own is not index:
+            own.close()
+    if own.replaced is not None:
+        found.insert(0, _was_damaged(own))
+    return found
+
+
+def check_index(index: Index, log: EventLog, *, progress: Progress) -> RebuildReport:
+    """Hold every row against a fresh fold; nothing is changed but what the feed says."""
+    if not _is_there(index):
+        return RebuildReport(
+            runs=0, events=0, artifacts=0, unreadable=0, swapped=False, findings=[]
+        )
+    own = _own(index)
+
+    def look(db: Connection) -> RebuildReport:
+        note_changes(db, log)
+        found = verify(log, None, db, progress=progress, strict=False)
+        return report_of(db, found)
+
+    try:
+        report = own.use(look)
+        if own.replaced is None:
+            return report
+        return report.model_copy(update={"findings": [_was_damaged(own), *report.findings]})
+    finally:
+        if own is not index:
+            own.close()
+
+
+def _is_there(index: Index) -> bool:
+    return index.path is None or identity(index.path) is not None
+
+
+def _own(index: Index) -> Index:
+    """Another connection: who looks for hours must not keep others from asking."""
+    return index if index.path is None else Index(index.path)
+
+
+def _was_damaged(index: Index) -> Finding:
+    return Finding(
+        code=StorageErrorCode.CORRUPT,
+        path=index.path,
+        reason="index_file",
+        message=f"the index at {index.path} was damaged ({index.replaced}). It is derived, and an "
+        "empty one lies there now.",
+        next_action="journal list, which fills it again",
+    )

@@ -1,0 +1,122 @@
+"""
+The index anew: folded beside from the logs alone, then put in place in one transaction.
+
+Copied, not renamed: a file that is renamed over an open WAL database meets the old -wal, and the
+next opener applies one to the other. Inside the file SQLite itself sees to it that a reader has
+either the old rows or the new ones, and a kill at any moment leaves the old index whole.
+``index.lock`` keeps a second rebuild, and the replacing of a damaged file, out of the way;
+readers go on meanwhile, and what they fold while rows are swapped under them is thrown away
+(``generation``).
+
+Below: catchup, verify, sqlite. Above: store.
+"""
+
+import sqlite3
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from journal.log import EventLog
+from projections import questions, rows, schema
+from projections.catchup import catch_up
+from projections.findings import Finding
+from projections.sqlite import Index
+from projections.sqlitefile import Connection, remove
+from projections.threads import Progress
+
+
+class RebuildReport(BaseModel):
+    """What a rebuild or a comparison found."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    runs: int = Field(description="runs that were folded or compared")
+    events: int = Field(description="their events")
+    artifacts: int = Field(description="their artifacts")
+    unreadable: int = Field(description="runs among them whose log is refused")
+    swapped: bool = Field(description="whether the index was replaced")
+    findings: list[Finding] = Field([], description="where a comparison found index and log apart")
+
+
+def rebuild(index: Index, log: EventLog, *, progress: Progress | None = None) -> RebuildReport:
+    """
+    Fold all runs anew and put the result in the place of the index.
+
+    Accepts every log as it stands now: what the index knew of lines that are lost is gone with
+    it. Raises ``locked`` while another process rebuilds, and whatever keeps the file from being
+    written (``permission_denied``, ``no_space``, ``io_error``, ``unsupported_format``).
+    """
+    if index.path is None:
+        return index.use(lambda db: _in_place(db, log, progress))
+    own = Index(index.path)
+    beside = f"{index.path.removesuffix('.sqlite')}.new.sqlite"
+    try:
+        with own.exclusive():
+            own.use(rows.feed, required=True)  # a newer index is refused before the long work
+            _remove(beside)
+            try:
+                report = _fold_beside(beside, log, progress)
+                own.use(lambda db: _swap(db, beside), required=True)
+            finally:
+                _remove(beside)
+        return report
+    finally:
+        own.close()
+
+
+def _fold_beside(beside: str, log: EventLog, progress: Progress | None) -> RebuildReport:
+    db = sqlite3.connect(beside, isolation_level=None)
+    try:
+        # Nobody else knows this file, and after a crash it is thrown away.
+        db.execute("PRAGMA journal_mode = MEMORY")
+        db.execute("PRAGMA synchronous = OFF")
+        schema.make(db, beside)
+        catch_up(db, log, progress=progress)
+        return report_of(db)
+    finally:
+        db.close()
+
+
+def _swap(db: Connection, beside: str) -> None:
+    db.execute("ATTACH ? AS built", (beside,))
+    try:
+        with rows.transaction(db):
+            for table in schema.TABLES:
+                db.execute(f"DELETE FROM main.{table}")
+                db.execute(f"INSERT INTO main.{table} SELECT * FROM built.{table}")
+            db.execute(
+                "UPDATE main.meta SET generation = generation + 1, "
+                "feed = (SELECT feed FROM built.meta), token = (SELECT token FROM built.meta)"
+            )
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        db.execute("DETACH built")
+
+
+def _in_place(db: Connection, log: EventLog, progress: Progress | None) -> RebuildReport:
+    """An index in memory is nobody else's."""
+    with rows.transaction(db):
+        for table in schema.TABLES:
+            if table != "projections":
+                db.execute(f"DELETE FROM {table}")
+        db.execute("UPDATE meta SET generation = generation + 1, feed = NULL")
+    catch_up(db, log, progress=progress)
+    return report_of(db)
+
+
+def report_of(db: Connection, findings: list[Finding] | None = None) -> RebuildReport:
+    """Count what is in an index."""
+    runs, unreadable, events, artifacts = questions.counts(db)
+    return RebuildReport(
+        runs=runs,
+        events=events,
+        artifacts=artifacts,
+        unreadable=unreadable,
+        swapped=findings is None,
+        findings=findings or [],
+    )
+
+
+def _remove(beside: str) -> None:
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        remove(f"{beside}{suffix}")

@@ -1,0 +1,73 @@
+"""
+From what a person types to a run: an id, the beginning or the end of one, ``@latest``.
+
+The first digits of a run id are a clock, so lists show the last eight; both ways must find it.
+
+Below: rows. Above: store.
+"""
+
+import re
+from contextlib import suppress
+
+from journal.errors import StorageError, StorageErrorCode, storage_error
+from journal.ids import RunId, parse_run_id
+from journal.log import EventLog
+from projections import questions
+from projections.sqlitefile import Connection
+
+_NEWEST = {"@latest": None, "@latest-failed": "failed"}
+_PART = re.compile(r"[0-9a-f-]{1,36}")
+_SHOWN = 4
+
+
+def whole_id(text: str) -> RunId | None:
+    """``text`` as a run id, if it is a whole one."""
+    with suppress(StorageError):
+        return parse_run_id(text.lower())
+    return None
+
+
+def check_there(log: EventLog, run_id: RunId) -> None:
+    """Raise ``not_found`` unless the run is in the store; a damaged one is."""
+    try:
+        log.head(run_id)
+    except StorageError as failure:
+        if failure.code is StorageErrorCode.NOT_FOUND:
+            raise
+
+
+def find(db: Connection, text: str) -> RunId:
+    """
+    The one run that ``text`` means, in an index that has caught up.
+
+    Raises ``not_found``, and ``conflict`` (reason ``ambiguous``) if several begin like this.
+    """
+    if text in _NEWEST:
+        newest = questions.runs(db, status=_NEWEST[text], limit=1)
+        found = [RunId(each.run_id) for each in newest]
+    else:
+        part = text.lower()
+        found = questions.named_like(db, part, _SHOWN + 1) if _PART.fullmatch(part) else []
+    if not found:
+        raise unknown(text)
+    if len(found) > 1:
+        some = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
+        raise storage_error(
+            StorageErrorCode.CONFLICT,
+            f"{text!r} may be one of several runs: {some}.",
+            operation="resolve",
+            reason="ambiguous",
+            next_action="name more of the id, or its last eight characters",
+        )
+    return found[0]
+
+
+def unknown(text: str) -> StorageError:
+    """There is no such run."""
+    return storage_error(
+        StorageErrorCode.NOT_FOUND,
+        f"no run is called {text[:80]!r}.",
+        operation="resolve",
+        reason="no_such_run",
+        next_action="journal list",
+    )

@@ -1,0 +1,1 @@
+"""Any moment of a run: the state that its first events make."""

@@ -1,0 +1,189 @@
+"""
+Whether everything is as it was written: logs, artifacts, and the index beside them.
+
+Each log is walked from line 1 with the strict rules; within one log the first broken line is
+named, and the next log is looked at all the same. Artifacts are hashed against the events that
+tell them, stored rows compared with a fresh fold of the log up to the line they stand at. (A
+flipped bit in an index is mostly neither noticed by SQLite nor by its own integrity check.)
+Changes nothing but what the feed says about deleted runs.
+
+Below: findings, replay, rows, catchup. Above: rebuild, store.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from journal.artifacts.store import ArtifactStore
+from journal.errors import StorageError, StorageErrorCode
+from journal.ids import RunId
+from journal.log import EventLog, Head
+from projections import questions, rows
+from projections.artifact_index import ArtifactRow
+from projections.findings import Finding, finding_of, index_finding
+from projections.replay import BEGINNING, RUN_INDEX, RunFolds, check_goes_on
+from projections.run_index import UNREADABLE
+from projections.sqlitefile import Connection
+from projections.threads import Progress
+
+_LINES_PER_STEP = 50_000
+
+
+def verify(
+    log: EventLog,
+    artifacts: ArtifactStore | None,
+    db: Connection | None,
+    run_ids: Iterable[RunId] | None = None,
+    *,
+    progress: Progress | None = None,
+    strict: bool = True,
+) -> list[Finding]:
+    """
+    All that is wrong with these runs, or with all runs; an empty list if nothing is.
+
+    Without ``artifacts`` only logs and index are looked at, without ``db`` no index.
+    """
+    known = set(questions.run_ids(db)) if db is not None else set()
+    wanted = sorted({*log.runs(), *known}) if run_ids is None else list(run_ids)
+    found: list[Finding] = []
+    events = 0
+    for done, run_id in enumerate(wanted):
+        check = _RunCheck(log, artifacts, db, run_id, strict=strict)
+        for step in check.steps():
+            if progress is not None:
+                progress(done, len(wanted), events + step)
+        events += check.folds.at.seq
+        found += check.found
+    if progress is not None:
+        progress(len(wanted), len(wanted), events)
+    return found
+
+
+class _RunCheck:
+    """One run; ``found`` grows while ``steps`` is walked."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        artifacts: ArtifactStore | None,
+        db: Connection | None,
+        run_id: RunId,
+        *,
+        strict: bool,
+    ) -> None:
+        self._log = log
+        self._artifacts = artifacts
+        self._db = db
+        self._run_id = run_id
+        self._strict = strict
+        self.folds = RunFolds.fresh(run_id)
+        self.found: list[Finding] = []
+
+    def steps(self) -> Iterator[int]:
+        """Check everything; gives the number of lines read now and then."""
+        db, run_id = self._db, self._run_id
+        stands = rows.cursor(db, run_id) if db is not None else BEGINNING
+        status = rows.known_status(db, run_id) if db is not None else None
+        whole = False
+        try:
+            head = self._log.head(run_id).head
+            yield from self._walk(min(stands.seq, head.seq), head)
+            if db is not None and stands != BEGINNING:
+                self._compare(db, stands, head)
+            yield from self._walk(head.seq, head)
+            whole = True
+            self._check_tail()
+        except StorageError as failure:
+            self._refused(failure, known=status is not None)
+        if whole and status == UNREADABLE and not self.found:
+            self.found.append(index_finding(run_id, "the status 'unreadable'"))
+        if db is not None and status is None and not rows.is_watched(db, run_id):
+            self.found.append(index_finding(run_id, "its absence"))
+        yield from self._check_artifacts()
+
+    def _walk(self, seq: int, head: Head) -> Iterator[int]:
+        while self.folds.at.seq < seq:
+            lines = min(_LINES_PER_STEP, seq - self.folds.at.seq)
+            self.folds.read(self._log, head, lines_max=lines, strict=self._strict)
+            yield self.folds.at.seq
+
+    def _check_tail(self) -> None:
+        size_bytes = self._log.torn_bytes(self._run_id)
+        if size_bytes:
+            at = self.folds.at
+            self.found.append(
+                Finding(
+                    code=StorageErrorCode.CORRUPT,
+                    run_id=self._run_id,
+                    seq=at.seq + 1,
+                    offset=at.position,
+                    reason="torn_tail",
+                    message=f"run {self._run_id}: {size_bytes} bytes behind line {at.seq} (byte "
+                    f"{at.position}) were never acknowledged: a torn tail.",
+                    next_action=f"journal repair {self._run_id}",
+                )
+            )
+
+    def _refused(self, failure: StorageError, *, known: bool) -> None:
+        if failure.code is StorageErrorCode.NOT_FOUND and known:
+            self.found.append(
+                Finding(
+                    code=failure.code,
+                    run_id=self._run_id,
+                    reason="log_gone",
+                    message=f"run {self._run_id} is in the index, but its log is gone from the "
+                    "store, and nobody deleted it there.",
+                    next_action="restore its folder, or accept the loss with journal rebuild",
+                )
+            )
+        else:
+            at = self.folds.at
+            self.found.append(finding_of(failure, self._run_id, seq=at.seq + 1))
+
+    # -- the index -----------------------------------------------------------------------------
+
+    def _compare(self, db: Connection, stands: Head, head: Head) -> None:
+        """Hold what is stored against the fold, which stands where the rows say they stand."""
+        run_id, folds = self._run_id, self.folds
+        check_goes_on(run_id, stands, head)
+        check_goes_on(run_id, stands, folds.at)
+        stored = rows.raw_states(db, run_id)
+        for name, state in rows.stored_states(folds):
+            if stored.get(name) != state:
+                self.found.append(index_finding(run_id, f"the state {name}", stands.seq))
+        record = rows.raw_run(db, run_id)
+        fresh = rows.run_row(RUN_INDEX.present(folds.run_index))
+        if record != fresh and (record is None or record[1] != UNREADABLE):
+            self.found.append(index_finding(run_id, "the record", stands.seq))
+        self._compare_artifacts(db)
+
+    def _compare_artifacts(self, db: Connection) -> None:
+        fresh = {row[1]: row for row in map(rows.artifact_row, self.folds.artifacts.came.values())}
+        for row in rows.raw_artifacts(db, self._run_id):
+            if fresh.pop(str(row[1]), None) != row:
+                what = f"the artifact {str(row[1])[:80]}"
+                self.found.append(index_finding(self._run_id, what))
+        for artifact_id in fresh:
+            what = f"the missing artifact {artifact_id[:80]}"
+            self.found.append(index_finding(self._run_id, what))
+
+    # -- artifacts -----------------------------------------------------------------------------
+
+    def _check_artifacts(self) -> Iterator[int]:
+        """Hash each content once, however many artifacts are made of it."""
+        if self._artifacts is None:
+            return
+        checked: dict[tuple[str, int], StorageError | None] = {}
+        for row in self.folds.artifacts.came.values():
+            content = row.sha256, row.size_bytes
+            if content not in checked:
+                checked[content] = self._failure_of(row, self._artifacts)
+                yield self.folds.at.seq
+            failure = checked[content]
+            if failure is not None:
+                self.found.append(finding_of(failure, self._run_id, row.artifact_id, row.seq))
+
+    def _failure_of(self, row: ArtifactRow, artifacts: ArtifactStore) -> StorageError | None:
+        try:
+            artifacts.check(self._run_id, row.sha256, row.size_bytes)
+        except StorageError as failure:
+            return failure
+        return None
