@@ -10,7 +10,6 @@ command you want, one module each.
 """
 
 import difflib
-import os
 import sys
 from functools import partial
 from importlib import import_module
@@ -18,7 +17,7 @@ from typing import Any
 
 import click
 
-from projections.cli import exits
+from projections.cli import exits, output
 from projections.cli.settings import Settings, common
 
 # Name -> the module that defines it under the same name, and its help in one line.
@@ -75,7 +74,7 @@ class LazyGroup(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            _close_quietly()
+            output.close_quietly()
             ctx.exit(exits.SUCCESS)  # whoever read our output has seen enough
         except (KeyboardInterrupt, click.Abort):
             ctx.exit(exits.INTERRUPTED)
@@ -87,13 +86,6 @@ class LazyGroup(click.Group):
                 raise
             ctx.exit(code)
         return result
-
-
-def _close_quietly() -> None:
-    """Nobody reads on: what is still buffered must not complain when the interpreter ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 @click.group(

@@ -10,6 +10,7 @@ Below: settings, text; journal.errors, late. Above: app, every command.
 import shlex
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from projections.cli.settings import Settings
@@ -125,6 +126,11 @@ def next_command(action: str | None, settings: Settings) -> str | None:
 
 
 def say(text: str) -> None:
-    """Write one message to stderr; what a terminal would obey is written out."""
-    sys.stderr.write(visible(text, keep="\n\t") + "\n")
-    sys.stderr.flush()
+    """
+    Write one message to stderr; what a terminal would obey is written out.
+
+    A message that nobody reads any more is no reason to stop.
+    """
+    with suppress(BrokenPipeError):
+        sys.stderr.write(visible(text, keep="\n\t") + "\n")
+        sys.stderr.flush()

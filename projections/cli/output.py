@@ -7,6 +7,7 @@ FORCE_COLOR and TERM=dumb; its markup is off, because text out of a log could ho
 Below: nothing. Above: render, every command.
 """
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,28 @@ def messages() -> "Console":
 def _console(*, stderr: bool) -> "Console":
     from rich.console import Console
 
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    return Console(
+        stderr=stderr,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        # rich still writes bold under NO_COLOR; who sets it wants no escape sequences at all.
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+    )
+
+
+def can_redraw() -> bool:
+    """Whether stderr is a screen on which a line can be written anew; FORCE_COLOR makes none."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
 
 
 def stdout_is_terminal() -> bool:
     """Whether what is written to stdout appears on a screen."""
     return sys.stdout.isatty()
+
+
+def close_quietly() -> None:
+    """Nobody reads stdout: what is buffered, and what else is written, goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

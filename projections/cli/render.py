@@ -2,7 +2,7 @@
 Tables and lines for a terminal: shape as well as colour, and nothing cut off silently.
 
 Takes the models that ``Projections`` gives and makes rich objects. Every text out of a log passes
-``text.visible`` on its way; a column that is too narrow folds instead of dropping what it holds.
+``text.visible`` on its way; where something does not fit, it folds or ends in an ellipsis.
 
 Below: text, output. Above: listing, show, events, artifacts, verify.
 """
@@ -49,24 +49,24 @@ def level(word: str) -> Text:
     return Text(f"{word:<7}", style=_OF_LEVEL.get(word, ""))
 
 
-def level_style(word: str) -> str:
-    """The colour of a level."""
-    return _OF_LEVEL.get(word, "")
+def one_line(text: str) -> Text:
+    """Text for a last column: as much as fits, with an ellipsis where there is more."""
+    return Text(visible(text), no_wrap=True, overflow="ellipsis")
 
 
 def table(columns: Sequence[tuple[str, str]]) -> Table:
     """
-    An empty table without frames. ``columns`` are (title, kind); kinds are ``text`` (folds when
-    it is too narrow), ``word`` (never folds) and ``number`` (right-aligned, never folds).
+    An empty table without frames. ``columns`` are (title, kind); kinds are ``text`` (the first to
+    give way where the terminal is narrow), ``word`` and ``number`` (right-aligned).
     """
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    made.padding = (0, 1)
+    made.padding = (0, 1, 0, 0)
     for title, kind in columns:
         made.add_column(
             title,
             justify="right" if kind == "number" else "left",
             no_wrap=kind != "text",
-            overflow="fold",
+            overflow="fold" if kind == "text" else "ellipsis",
         )
     return made
 

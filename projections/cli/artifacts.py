@@ -1,0 +1,141 @@
+"""
+``journal artifacts`` and ``journal cat``: what a run produced, and the bytes themselves.
+
+Bytes are checked against their hash before they count: small ones before the first is printed,
+large ones before the command ends with 0 or the file gets its name.
+
+Below: settings, output, render, save; the store. Above: app.
+"""
+
+import codecs
+from typing import TYPE_CHECKING
+
+import click
+
+from projections.cli import output
+from projections.cli.settings import Settings, common, pass_settings
+from projections.cli.text import size, visible, where
+
+if TYPE_CHECKING:
+    from journal.artifacts.store import ArtifactMetadata
+    from projections.store import Projections
+
+
+@click.command("artifacts")
+@click.argument("run", metavar="RUN")
+@common
+@pass_settings
+def artifacts(settings: Settings, run: str) -> None:
+    """
+    List what a run produced.
+
+    In the order in which it was stored; `journal cat` prints one of them.
+    """
+    import anyio
+
+    found = anyio.run(_list, settings.store, run)
+    if settings.for_people:
+        _show(found)
+        return
+    for metadata in found:
+        output.write_json(metadata)
+
+
+async def _list(store: str, name: str) -> list["ArtifactMetadata"]:
+    from projections.store import Projections
+
+    async with Projections.open(store) as runs:
+        return await runs.artifacts(await runs.resolve(name))
+
+
+def _show(found: list["ArtifactMetadata"]) -> None:
+    from projections.cli import exits, render
+
+    if not found:
+        exits.say("No artifacts.")
+        return
+    table = render.table(
+        [
+            ("ARTIFACT", "word"),
+            ("PHASE", "word"),
+            ("FORMAT", "word"),
+            ("SIZE", "number"),
+            ("WHAT", "text"),
+        ]
+    )
+    for each in found:
+        table.add_row(
+            visible(each.artifact_id),
+            "" if each.phase is None else where(each.phase, each.partition),
+            each.format.value,
+            size(each.size_bytes),
+            render.one_line(_what(each)),
+        )
+    output.console().print(table)
+
+
+def _what(each: "ArtifactMetadata") -> str:
+    """The role, and what was said about it; the phase's own output needs no words."""
+    if each.description is None or each.description.startswith("Returned by "):
+        return each.role
+    return f"{each.role}: {each.description}"
+
+
+@click.command("cat")
+@click.argument("artifact_id", metavar="ARTIFACT_ID")
+@click.option(
+    "-o", "path", metavar="FILE", type=click.Path(dir_okay=False), help="Write to FILE instead."
+)
+@common
+@pass_settings
+def cat(settings: Settings, artifact_id: str, path: str | None) -> None:
+    """
+    Print an artifact, checked against its hash.
+
+    FILE appears whole or not at all. Binary content is not written to a terminal. Exits with 1
+    when the bytes are not what was stored, with 3 when they are not there.
+    """
+    import anyio
+
+    anyio.run(_cat, settings, artifact_id, path)
+
+
+async def _cat(settings: Settings, artifact_id: str, path: str | None) -> None:
+    from projections.store import Projections
+
+    async with Projections.open(settings.store) as runs:
+        metadata = await runs.artifact(artifact_id)
+        if path is not None:
+            await _save(runs, metadata, path)
+        elif output.stdout_is_terminal():
+            await _print_text(runs, metadata)
+        else:
+            async for chunk in runs.open_artifact(artifact_id):
+                output.write(chunk)
+            output.flush()
+
+
+async def _save(runs: "Projections", metadata: "ArtifactMetadata", path: str) -> None:
+    from projections.cli.exits import say
+    from projections.cli.save import saving
+
+    with saving(path) as file:
+        async for chunk in runs.open_artifact(metadata.artifact_id):
+            file.write(chunk)
+    say(f"{size(metadata.size_bytes)} written to {path}.")
+
+
+async def _print_text(runs: "Projections", metadata: "ArtifactMetadata") -> None:
+    """Text on a screen: what a terminal would obey is written out."""
+    if metadata.format == "binary":
+        raise click.UsageError(
+            f"the artifact is binary ({metadata.media_type}): use -o FILE, or a pipe."
+        )
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    async for chunk in runs.open_artifact(metadata.artifact_id):
+        output.write(visible(decoder.decode(chunk), keep="\n\t").encode("utf-8", "replace"))
+    output.write(visible(decoder.decode(b"", final=True)).encode())
+    output.flush()
+
+
+COMMANDS = {"artifacts": artifacts, "cat": cat}

@@ -1,0 +1,71 @@
+"""
+Progress of long work that is not a run: runs done of all, events per second, time left.
+
+Silent for the first second, so that short work says nothing. Called on a worker thread.
+
+Below: output, text. Above: verify, rebuild.
+"""
+
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from projections.cli import output
+from projections.cli.text import amount, duration
+
+PATIENCE_S = 1.0
+"""Work that takes less needs no progress."""
+
+QUIET_S = 10.0
+"""How often a line is written where there is no terminal."""
+
+
+class Meter:
+    """``with Meter("verifying") as meter:``; hand ``meter.show`` to the work."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._began = time.monotonic()
+        self._said = self._began - QUIET_S
+        self._console = output.messages()
+        self._status: Any = None
+        self._last = 0, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def show(self, done: int, total: int, events: int) -> None:
+        """Say how far the work is: runs done, runs in all, events read."""
+        now = time.monotonic()
+        self._last = done, events
+        passed = now - self._began
+        if passed < PATIENCE_S:
+            return
+        left = f", {duration(passed / done * (total - done))} left" if 0 < done < total else ""
+        line = (
+            f"{self._what}: {amount(done)} of {amount(total)} runs, {amount(events)} events, "
+            f"{amount(round(events / passed))} events/s{left}"
+        )
+        if output.can_redraw():
+            if self._status is None:
+                self._status = self._console.status(line)
+                self._status.start()
+            self._status.update(line)
+        elif now - self._said >= QUIET_S:
+            self._said = now
+            self._console.print(line, soft_wrap=True)
+
+    def summary(self, done: str, found: str) -> str:
+        """What was done, for the last line."""
+        runs, events = self._last
+        took = duration(time.monotonic() - self._began)
+        return f"{done} {amount(runs)} runs, {amount(events)} events in {took}: {found}."
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
