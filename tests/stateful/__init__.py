@@ -1,0 +1,1 @@
+"""Random programs, run against the filesystem and against the model."""
