@@ -45,6 +45,7 @@ from journal.log import EventLog
 from journal.receipt import Bridge
 from journal.recorder import Recorder
 from journal.run import Run
+from journal.samecode import check_same_code
 from journal.workers import Workers
 from journal.writer import Writer
 
@@ -164,9 +165,8 @@ class Journal:
         checked = _checked(plan)
 
         def decide(writer: Writer) -> list[Event]:
-            before = writer.state.code
-            if not allow_changed and _changed(before, code):
-                raise _code_changed(writer.run_id)
+            if not allow_changed:
+                check_same_code(writer.run_id, writer.state.code, code)
             return [self._opened(writer, code, checked), *_told(writer), RunResumed()]
 
         return self._reopened(run_id, wait_s, decide, ends=True)
@@ -317,23 +317,3 @@ def _told(writer: Writer) -> list[Event]:
         LogRecovered(bytes_set_aside=tail.size_bytes, sha256=tail.sha256, kept_as=tail.kept_as)
         for tail in writer.lease.recovered
     ]
-
-
-def _changed(before: CodeVersion | None, now: CodeVersion | None) -> bool:
-    """Whether the code is another one, as far as both sides say: the target's digest decides."""
-    if before is None or now is None:
-        return False
-    if before.source_sha256 and now.source_sha256:
-        return before.source_sha256 != now.source_sha256
-    return (before.git_commit, before.git_dirty) != (now.git_commit, now.git_dirty)
-
-
-def _code_changed(run_id: RunId) -> StorageError:
-    return storage_error(
-        StorageErrorCode.CONFLICT,
-        f"run {run_id}: the code has changed since the run was written. Nothing was written.",
-        operation="resume",
-        run_id=run_id,
-        reason="code_changed",
-        next_action=f"journal resume {run_id} --allow-changed",
-    )
