@@ -103,6 +103,7 @@ class Bars:
         event = record.data
         if type(event) in _ENDED:
             self._end_task((record.phase, getattr(event, "partition", None)))
+            self._progress.refresh()  # else the bar is drawn once more below the line
             self._progress.console.print(_ending(record), soft_wrap=True)
             return
         key = record.phase, getattr(event, "partition", None)
