@@ -25,6 +25,7 @@ from projections.sqlitefile import Connection
 from projections.threads import Progress
 
 _LINES_PER_STEP = 50_000
+_NO_END = Head(2**62, 2**62, "")
 
 
 def verify(
@@ -84,7 +85,7 @@ class _RunCheck:
         status = rows.known_status(db, run_id) if db is not None else None
         whole = False
         try:
-            head = self._log.head(run_id).head
+            head = self._head()
             yield from self._walk(min(stands.seq, head.seq), head)
             if db is not None and stands != BEGINNING:
                 self._compare(db, stands, head)
@@ -98,6 +99,26 @@ class _RunCheck:
         if db is not None and status is None and not rows.is_watched(db, run_id):
             self.found.append(index_finding(run_id, "its absence"))
         yield from self._check_artifacts()
+
+    def _head(self) -> Head:
+        """The log's end; where that is damaged, the first line that is broken is the error."""
+        try:
+            return self._log.head(self._run_id).head
+        except StorageError as failure:
+            if failure.code is StorageErrorCode.NOT_FOUND:
+                raise
+            broken = self._first_broken_line()
+            if broken is None:
+                raise
+            raise broken from failure
+
+    def _first_broken_line(self) -> StorageError | None:
+        try:
+            self.folds.read(self._log, _NO_END, strict=self._strict)
+        except StorageError as failure:
+            if failure.info.details.seq is not None:
+                return failure
+        return None
 
     def _walk(self, seq: int, head: Head) -> Iterator[int]:
         while self.folds.at.seq < seq:

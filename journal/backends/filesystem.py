@@ -209,9 +209,13 @@ class FilesystemLog:
         split = split_lines_reverse if reverse else split_lines
         with place("read", run_id, path), self._reading(path) as fd:
             size = self.files.status(fd).size
-            if size < end:
-                raise refusals.cut_off(run_id, self.folder(run_id), end, size)
-            yield from split(partial(self.files.pread, fd), start, end)
+            lines = split(partial(self.files.pread, fd), start, end)
+            if size >= end:
+                yield from lines
+                return
+            if not reverse:  # what is left is given first, so that verify can name a broken line
+                yield from (line for line in lines if line.endswith(b"\n"))
+            raise refusals.cut_off(run_id, self.folder(run_id), end, size)
 
     @contextmanager
     def _reading(self, path: str) -> Iterator[int]:
