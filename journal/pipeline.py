@@ -270,8 +270,8 @@ async def _alone(work: Awaitable[T]) -> T:
 
 def _created(journal: Journal, run_id: RunId) -> RunCreated:
     """The run's first event; looked at before a writer changes anything. Blocks."""
-    first = next(iter(journal.log.read(run_id)))
-    event = Chain(run_id).follow(first).data
+    first = next(iter(journal.log.read(run_id)), None)
+    event = None if first is None else Chain(run_id).follow(first).data
     if not isinstance(event, RunCreated):
         raise storage_error(
             StorageErrorCode.CORRUPT,
