@@ -104,6 +104,16 @@ class DyingFiles(WatchedFiles):
         self.open.clear()
 
 
+class UnsyncedFiles(Files):
+    """Syncs nothing: for tests that take a thousand steps and never lose power."""
+
+    def fdatasync(self, fd: int) -> None:
+        """The page cache is enough here."""
+
+    def fsync_dir(self, path: str) -> None:
+        """The page cache is enough here."""
+
+
 class ShortFiles(Files):
     """Each write takes at most ``most`` bytes, as any write may."""
 
