@@ -84,13 +84,19 @@ def artifacts(
     return [_metadata(body) for (body,) in rows]
 
 
-def artifacts_by(db: Connection, column: str, value: str) -> list[ArtifactMetadata]:
-    """Artifacts of any run by ``artifact_id`` or ``sha256``."""
-    assert column in ("artifact_id", "sha256")
-    rows = db.execute(
-        f"SELECT body FROM artifacts WHERE {column} = ? ORDER BY run_id, seq", (value,)
-    )
-    return [_metadata(body) for (body,) in rows]
+def artifacts_by_id(db: Connection, artifact_id: str) -> list[ArtifactMetadata]:
+    """Artifacts of this id: one, unless several runs tell of it."""
+    return _artifacts_where(db, "artifact_id = ?", artifact_id)
+
+
+def artifacts_by_digest(db: Connection, sha256: str) -> list[ArtifactMetadata]:
+    """Artifacts of any run that have this content."""
+    return _artifacts_where(db, "sha256 = ?", sha256)
+
+
+def _artifacts_where(db: Connection, test: str, value: str) -> list[ArtifactMetadata]:
+    found = db.execute(f"SELECT body FROM artifacts WHERE {test} ORDER BY run_id, seq", (value,))
+    return [_metadata(body) for (body,) in found]
 
 
 def _record(body: bytes) -> RunIndexRecord:

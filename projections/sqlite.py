@@ -61,6 +61,7 @@ class Index:
 
     def __init__(self, path: str | None, *, busy_s: float = BUSY_S) -> None:
         self.path = path
+        self._path = path or ""  # where it matters, there is one
         self._busy_s = busy_s
         self._guard = threading.RLock()
         self._db: Connection | None = None
@@ -80,7 +81,7 @@ class Index:
         """
         with self._guard:
             self._refuse_fork()
-            if self.path is None or (self._in_memory is not None and not required):
+            if not self._path or (self._in_memory is not None and not required):
                 return _work(self._memory(), work)
             unusable: StorageError | None = None
             for _ in range(3):
@@ -107,12 +108,11 @@ class Index:
         """
         from filelock import FileLock, Timeout  # late: reading an index that is whole needs none
 
-        assert self.path is not None
         if self._held:
             yield
             return
         lock = FileLock(
-            f"{self.path.removesuffix('.sqlite')}.lock",
+            f"{self._path.removesuffix('.sqlite')}.lock",
             timeout=self._busy_s,
             mode=0o600,
             thread_local=False,
@@ -123,7 +123,7 @@ class Index:
         except Timeout as failure:
             raise self._unusable(StorageErrorCode.LOCKED, failure) from failure
         except OSError as failure:
-            raise from_system(failure, "the index cannot be locked", path=self.path) from failure
+            raise from_system(failure, "the index cannot be locked", path=self._path) from failure
         self._held = True
         try:
             yield
@@ -142,36 +142,34 @@ class Index:
     # -- opening -----------------------------------------------------------------------------
 
     def _open(self) -> Connection:
-        assert self.path is not None
-        there = identity(self.path)
+        there = identity(self._path)
         if self._db is not None and there is not None and there == self._inode:
             return self._db
         self._drop()
         return self._connect()
 
     def _connect(self) -> Connection:
-        assert self.path is not None
         for _ in range(10):
-            if identity(self.path) is None:
+            if identity(self._path) is None:
                 with self._alone():
-                    make_file(self.path)
-            before = identity(self.path)
-            if before is None or not stat.S_ISREG(os.lstat(self.path).st_mode):
-                raise IndexDamaged(f"{self.path} is no regular file")
-            db = connect(self.path, self._busy_s)
+                    make_file(self._path)
+            before = identity(self._path)
+            if before is None or not stat.S_ISREG(os.lstat(self._path).st_mode):
+                raise IndexDamaged(f"{self._path} is no regular file")
+            db = connect(self._path, self._busy_s)
             try:
-                if schema.check(db, self.path):
+                if schema.check(db, self._path):
                     if db.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-                        raise IndexDamaged(f"{self.path} is not a file that was made here")
-                    schema.make(db, self.path)
-                if before == identity(self.path):
+                        raise IndexDamaged(f"{self._path} is not a file that was made here")
+                    schema.make(db, self._path)
+                if before == identity(self._path):
                     self._db, self._inode = db, before
                     return db
             except BaseException:
                 db.close()
                 raise
             db.close()  # replaced meanwhile: it may have the old file and the -wal of the new one
-        raise OSError(errno.EAGAIN, "it is replaced again and again", self.path)
+        raise OSError(errno.EAGAIN, "it is replaced again and again", self._path)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -188,20 +186,19 @@ class Index:
             db = memory()
             try:
                 # What can still be read of the file need not be folded again.
-                if self.path is not None and identity(self.path) is not None:
+                if self._path and identity(self._path) is not None:
                     self._copy_into(db)
             except _TROUBLE:
                 db.close()
                 db = memory()
-            schema.make(db, self.path or ":memory:")
+            schema.make(db, self._path or ":memory:")
             self._in_memory = db
         return self._in_memory
 
     def _copy_into(self, target: Connection) -> None:
-        assert self.path is not None
-        source = connect(self.path, 0.1, mode="ro")
+        source = connect(self._path, 0.1, mode="ro")
         try:
-            if not schema.check(source, self.path):
+            if not schema.check(source, self._path):
                 source.backup(target)
         finally:
             source.close()
@@ -221,18 +218,18 @@ class Index:
             refused: StorageError = failure.args[0]
             return refused
         if isinstance(failure, OSError):
-            return from_system(failure, "the index cannot be used", path=self.path)
+            return from_system(failure, "the index cannot be used", path=self._path)
         if code in UNUSABLE:
             return self._unusable(UNUSABLE[code], failure)
-        found = identity(self.path or "")
+        found = identity(self._path)
         try:
             with self.exclusive():
-                if found == identity(self.path or ""):  # else somebody else was faster
-                    for name in (self.path, f"{self.path}-wal", f"{self.path}-shm"):
-                        remove(name or "")
+                if found == identity(self._path):  # else somebody else was faster
+                    for name in (self._path, f"{self._path}-wal", f"{self._path}-shm"):
+                        remove(name)
                     self.replaced = str(failure) or type(failure).__name__
         except OSError as kept:
-            return from_system(kept, "the damaged index cannot be replaced", path=self.path)
+            return from_system(kept, "the damaged index cannot be replaced", path=self._path)
         except StorageError as locked:
             return locked
         return None
@@ -240,9 +237,9 @@ class Index:
     def _unusable(self, code: StorageErrorCode, failure: BaseException) -> StorageError:
         return storage_error(
             code,
-            f"the index at {self.path} cannot be used ({failure}). Nothing was changed.",
+            f"the index at {self._path} cannot be used ({failure}). Nothing was changed.",
             operation="index",
-            path=self.path,
+            path=self._path,
             reason="index",
             next_action="try again when nobody else writes it; it is derived, and may be deleted",
         )
@@ -252,7 +249,7 @@ class Index:
             raise storage_error(
                 StorageErrorCode.CLOSED,
                 "this index was opened by the process that this one was forked from.",
-                path=self.path,
+                path=self._path,
                 reason="forked",
                 next_action="open the store anew after a fork",
             )

@@ -51,6 +51,7 @@ Runs = list[RunIndexRecord]
 Artifacts = list[ArtifactMetadata]
 Findings = list[Finding]
 Line = tuple[bytes, Record]
+Sources = tuple[EventLog, ArtifactStore]
 
 _BYTES_PER_HOP = 1024 * 1024
 
@@ -58,10 +59,10 @@ _BYTES_PER_HOP = 1024 * 1024
 class Projections:
     """A store, open to read. Make it with ``Projections.open``; several may read at once."""
 
-    def __init__(self, root: str | None, sources: tuple[EventLog, ArtifactStore] | None) -> None:
-        self._root = None if root is None else str(Path(root).absolute())
-        self._found = sources
-        self._index = Index(None if root is None else f"{self._root}/index.sqlite")
+    def __init__(self, find: Callable[[], Sources], root: str | None) -> None:
+        self._find = find
+        self._found: Sources | None = None
+        self._index = Index(None if root is None else str(Path(root, "index.sqlite").absolute()))
 
     @classmethod
     @asynccontextmanager
@@ -72,7 +73,13 @@ class Projections:
         Makes at most the store's ``index.sqlite``; where even that is not allowed, the index is
         kept in memory.
         """
-        opened = cls(os.fspath(path), None)
+        root = os.fspath(path)
+
+        def find() -> Sources:
+            log = FilesystemLog.open(root, create=False)
+            return log, FilesystemArtifacts(log.root, log.files)
+
+        opened = cls(find, root)
         try:
             yield opened
         finally:
@@ -83,7 +90,7 @@ class Projections:
     async def of(cls, journal: "Journal") -> AsyncIterator["Projections"]:
         """Read what ``journal`` writes, also where it keeps its logs in memory."""
         root = getattr(journal.log, "root", None)
-        opened = cls(root, (journal.log, journal.artifacts))
+        opened = cls(lambda: (journal.log, journal.artifacts), root)
         try:
             yield opened
         finally:
@@ -220,9 +227,7 @@ class Projections:
 
         Raises ``not_found``.
         """
-        found = await self._artifacts(
-            lambda db: questions.artifacts_by(db, "artifact_id", artifact_id)
-        )
+        found = await self._artifacts(lambda db: questions.artifacts_by_id(db, artifact_id))
         if not found:
             raise storage_error(
                 StorageErrorCode.NOT_FOUND,
@@ -237,7 +242,7 @@ class Projections:
     async def artifact_by_digest(self, sha256: str) -> Artifacts:
         """All artifacts with this content, of any run."""
         digest = parse_digest(sha256)
-        return await self._artifacts(lambda db: questions.artifacts_by(db, "sha256", digest))
+        return await self._artifacts(lambda db: questions.artifacts_by_digest(db, digest))
 
     async def open_artifact(self, artifact_id: str) -> AsyncGenerator[bytes, None]:
         """
@@ -311,12 +316,10 @@ class Projections:
 
         return await self._in_thread(ask)
 
-    def _sources(self) -> tuple[EventLog, ArtifactStore]:
-        """Logs and artifacts; a store may have been made since the last look."""
+    def _sources(self) -> Sources:
+        """Logs and artifacts; the store may have been made since the last look."""
         if self._found is None:
-            assert self._root is not None
-            log = FilesystemLog.open(self._root, create=False)
-            self._found = log, FilesystemArtifacts(log.root, log.files)
+            self._found = self._find()
         return self._found
 
     @staticmethod

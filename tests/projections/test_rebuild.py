@@ -160,8 +160,8 @@ swap = rebuild._swap
 def dying_swap(db, beside):
     if moment == "before swap":
         die()
-    if moment == "in swap":
-        db.set_progress_handler(die, 300)
+    if moment.startswith("at "):
+        db.set_trace_callback(lambda sql: moment[3:] in sql and die())
     swap(db, beside)
     if moment == "after swap":
         die()
@@ -171,7 +171,17 @@ rebuild.rebuild(Index(root + "/index.sqlite"), log, progress=progress)
 """
 
 
-@pytest.mark.parametrize("moment", ["folding", "before swap", "in swap", "after swap"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "folding",
+        "before swap",
+        "at DELETE FROM main.runs",
+        "at INSERT INTO main.artifacts",
+        "at COMMIT",
+        "after swap",
+    ],
+)
 def test_a_kill_leaves_an_index_that_is_whole(
     moment: str, index: Index, log: FilesystemLog
 ) -> None:
