@@ -108,11 +108,14 @@ class Scheduler:
         for unknown in self._plan.redo.get(name, frozenset()).difference(labels):
             self.failures.append(refused(self._plan.project, name, f"no partition {unknown!r}"))
         outcome = None if labels else await self._skip(name, None, "it has no partitions")
-        # What was marked before its partitions were known, or is no partition any more.
-        for label in [label or None for label in before]:
-            if label not in labels and before[label or ""].status not in {COMPLETED, SKIPPED}:
-                await self._skip(name, label, "it is none of the partitions")
+        await self._retire(name, labels)
         return outcome or labels
+
+    async def _retire(self, name: str, labels: tuple[str, ...]) -> None:
+        """Skip what was marked before the partitions were known, or is no partition any more."""
+        for key, found in self._run.state.phases.get(name, {}).items():
+            if (key or None) not in labels and found.status not in {COMPLETED, SKIPPED}:
+                await self._skip(name, key or None, "it is none of the partitions")
 
     async def _late_labels(self, definition: PhaseDefinition) -> tuple[str, ...] | Outcome:
         """Partitions that follow from what other phases returned."""

@@ -144,6 +144,8 @@ async def test_a_phase_that_was_skipped_for_lack_of_input_runs_once_there_is_som
     found[:] = ["2"]
     fewer = await pipeline.resume(journal, run_id, redo=["discover"])
     assert fewer.outputs == {"discover": [Row(number=2)], "read": {"2": "2"}, "join": "2"}
+    gone = [entry for entry in story(journal, run_id) if "read[1]" in entry]
+    assert gone[-2:] == ["invalidated read[1] r1", "skipped read[1] r2"]
     found[:] = ["2"]
     calm = len(events(journal, run_id, PhaseCompleted))
     assert (await pipeline.resume(journal, run_id)).outputs == fewer.outputs
