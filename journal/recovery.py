@@ -45,39 +45,47 @@ def split_lines(read: Read, start: int, stop: int) -> Iterator[bytes]:
     Splits on the newline byte alone. Constant memory: a line over the readers' cap is given cut
     off, one byte past the cap, and then the iteration ends.
     """
-    rest, position = b"", start
-    while position < stop:
+    pieces: list[bytes] = []  # of a line that goes on in the next block
+    held, position = 0, start
+    while position < stop and held <= LINE_BYTES_MAX_READ:
         block = read(min(READ_BYTES, stop - position), position)
         if not block:
             break
         position += len(block)
-        lines = (rest + block).split(b"\n") if rest else block.split(b"\n")
-        rest = lines.pop()
-        for line in lines:
-            yield line + b"\n"
-        if len(rest) > LINE_BYTES_MAX_READ:
-            yield rest[: LINE_BYTES_MAX_READ + 1]
-            return
-    if rest:
-        yield rest
+        end = block.rfind(b"\n") + 1
+        if end:
+            lines = block[:end].split(b"\n")
+            lines[0] = b"".join([*pieces, lines[0]])
+            for line in lines[:-1]:
+                yield line + b"\n"
+            pieces, held, block = [], 0, block[end:]
+        pieces.append(block)
+        held += len(block)
+    if held:
+        yield b"".join(pieces)[: LINE_BYTES_MAX_READ + 1]
 
 
 def split_lines_reverse(read: Read, start: int, stop: int) -> Iterator[bytes]:
     """The same lines, last one first."""
-    rest, position = b"", stop
-    while position > start:
+    pieces: list[bytes] = []  # of a line that begins in an earlier block, last one first
+    held, position = 0, stop
+    while position > start and held <= LINE_BYTES_MAX_READ:
         size = min(READ_BYTES, position - start)
         position -= size
-        parts = (read(size, position) + rest).split(b"\n")
-        unfinished = parts.pop()
-        lines = [part + b"\n" for part in parts] + ([unfinished] if unfinished else [])
-        rest = lines[0] if lines else b""  # may begin further up
-        yield from reversed(lines[1:])
-        if len(rest) > LINE_BYTES_MAX_READ:
-            yield rest[: LINE_BYTES_MAX_READ + 1]
-            return
-    if rest:
-        yield rest
+        block = _read_all(read, position, size)
+        end = block.rfind(b"\n") + 1
+        if end:
+            last = block[end:] + b"".join(reversed(pieces))
+            if last:
+                yield last
+            begin = block.find(b"\n") + 1
+            for line in reversed(block[begin:end].split(b"\n")[:-1]):
+                yield line + b"\n"
+            pieces, held, block = [], 0, block[:begin]
+        pieces.append(block)
+        held += len(block)
+    if held:
+        yield b"".join(reversed(pieces))[: LINE_BYTES_MAX_READ + 1]
 
 
 def holds_hash(read: Read, head: Head) -> bool:
@@ -99,7 +107,7 @@ def classify(chain: Chain, read: Read, size: int, acknowledged: int, *, closed: 
     good = Head(chain.seq, chain.position, chain.hash)
     failure: StorageError | None = None
     for line in split_lines(read, chain.position, size):
-        if line[-1:] != b"\n":
+        if line[-1:] != b"\n" and len(line) <= LINE_BYTES_MAX_READ:
             break
         try:
             chain.follow(line)
