@@ -1,0 +1,201 @@
+"""What lies where a file of ours should be: links, pipes, folders, devices, holes, other modes."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from journal.backends.filesystem import FilesystemLog
+from journal.errors import StorageError
+from journal.log import EventLog
+from tests.support.disks import CountingFiles
+from tests.support.logs import StoredRun, code_of
+
+
+def link(path: Path) -> None:
+    real = path.with_name("elsewhere")
+    path.rename(real)
+    path.symlink_to(real)
+
+
+def dangling(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def device(path: Path) -> None:
+    path.unlink()
+    try:
+        os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))  # /dev/zero: endless
+    except PermissionError:
+        pytest.skip("only root makes devices")
+
+
+STRANGERS: dict[str, Callable[[Path], None]] = {
+    "a link": link,
+    "a link to nowhere": dangling,
+    "a pipe": pipe,
+    "a folder": folder,
+    "a device": device,
+}
+
+
+def bounded(call: Callable[[], object]) -> str:
+    """The code that ``call`` is refused with; it must not hang, as an open of a pipe would."""
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.append(code_of(call)), daemon=True)
+    thread.start()
+    thread.join(20)
+    return found[0] if found else "hangs"
+
+
+@pytest.mark.parametrize("what", STRANGERS)
+@pytest.mark.parametrize("name", ["events.jsonl", "head", "lock"])
+def test_what_is_no_regular_file_is_refused(tmp_path: Path, name: str, what: str) -> None:
+    """Case 38: never followed, never waited for, never written to, by readers and writers."""
+    run = StoredRun(tmp_path / "store").write(2).close()
+    STRANGERS[what](run.folder / name)
+    before = os.lstat(run.folder / name)
+    log = run.log
+    assert bounded(lambda: log.acquire(run.run_id)) == "io_error"
+    assert bounded(lambda: log.head(run.run_id)) == "io_error"
+    if name == "events.jsonl":
+        assert bounded(lambda: list(log.read(run.run_id, 0, 100))) == "io_error"
+    if name == "lock":
+        assert bounded(lambda: log.delete(run.run_id)) == "io_error"
+    after = os.lstat(run.folder / name)
+    assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
+
+
+@pytest.mark.parametrize("what", STRANGERS)
+def test_a_checkpoint_that_is_no_file_stops_nobody(tmp_path: Path, what: str) -> None:
+    """Case 38: derived, so whatever lies there, the log says more."""
+    from journal.workers import Workers
+    from journal.writer import Writer
+    from tests.support.writers import SilentBridge
+
+    run = StoredRun(tmp_path / "store").write(2).close()
+    (run.folder / "checkpoint").write_bytes(b"")
+    STRANGERS[what](run.folder / "checkpoint")
+    workers = Workers()
+    writer = Writer.open(run.log, run.run_id, 0.0, workers=workers, bridge=SilentBridge())
+    assert writer.seq == 2
+    writer.close()
+    workers.close()
+
+
+@pytest.mark.parametrize("name", ["feed", "store.json"])
+@pytest.mark.parametrize("what", STRANGERS)
+def test_a_store_file_that_is_none_is_refused(tmp_path: Path, name: str, what: str) -> None:
+    """Case 38: for the store's own files as well."""
+    run = StoredRun(tmp_path / "store").write(1).close()
+    STRANGERS[what](tmp_path / "store" / name)
+    if name == "feed":
+        assert bounded(lambda: run.log.changes(None)) == "io_error"
+        assert bounded(lambda: run.log.acquire(run.run_id)) == "io_error"
+    else:
+        assert bounded(lambda: FilesystemLog.open(tmp_path / "store")) == "io_error"
+
+
+@pytest.mark.parametrize("state", ["open", "closed", "no head"])
+def test_a_sparse_log_of_ten_terabytes_takes_bounded_work(tmp_path: Path, state: str) -> None:
+    """Case 39: a size costs nothing to claim, so nothing may be done for each byte of it."""
+    files = CountingFiles()
+    run = StoredRun(tmp_path / "store", files).write(2)
+    run.close() if state == "closed" else run.crash()
+    if state == "no head":
+        (run.folder / "head").unlink()
+    os.truncate(run.events, 10 * 1024**4)
+    files.bytes_read = 0
+    began = time.monotonic()
+    assert code_of(run.log.acquire, run.run_id) == "limit_exceeded"  # one line, as far as one sees
+    assert code_of(run.log.torn_bytes, run.run_id) == "limit_exceeded"
+    if state == "no head":
+        assert code_of(run.log.head, run.run_id) == "limit_exceeded"
+    assert files.bytes_read < 3 * 17 * 1024**2
+    assert time.monotonic() - began < 60
+    assert run.events.stat().st_size == 10 * 1024**4
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_nothing_is_readable_by_others_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    """Case 81: a log may hold what only its owner should see."""
+    before = os.umask(umask)
+    try:
+        run = StoredRun(tmp_path / "store").write(1)
+        assert run.lease is not None
+        run.log.put_checkpoint(run.lease, b"body")
+        run.crash(b"torn")
+        run.log.release(run.recover())
+    finally:
+        os.umask(before)
+    modes = {
+        str(path.relative_to(tmp_path)): stat.S_IMODE(path.stat().st_mode)
+        for path in [tmp_path / "store", *(tmp_path / "store").rglob("*")]
+    }
+    folders = {name for name in modes if (tmp_path / name).is_dir()}
+    assert {modes[name] for name in folders} == {0o700}
+    assert {modes[name] for name in modes.keys() - folders} == {0o600}
+    assert any("torn/" in name for name in modes)
+    assert any(name.endswith("checkpoint") for name in modes)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_another_user_is_denied(tmp_path: Path) -> None:
+    """Case 81: and is told so, with the code for it."""
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents:
+        if parent.stat().st_uid == 0 and parent.name.startswith("pytest"):
+            parent.chmod(0o755)
+    run = StoredRun(tmp_path / "store").write(1).close()
+    script = (
+        "import os, sys\n"
+        "from journal.backends.filesystem import FilesystemLog\n"
+        "from journal.errors import StorageError\n"
+        "os.setuid(65534)\n"
+        "try:\n"
+        "    FilesystemLog.open(sys.argv[1], create=False)\n"
+        "except StorageError as failure:\n"
+        "    print(failure.code.value)\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "store")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == ["permission_denied"]
+    assert run.log.head(run.run_id).state == "closed"
+
+
+def test_a_store_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    """A file where the store or its folders should be: an error of ours, never of the system's."""
+    (tmp_path / "file").write_bytes(b"")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(StorageError):
+            FilesystemLog.open(path)
+    run = StoredRun(tmp_path / "store").write(1).close()
+    shutil.rmtree(tmp_path / "store" / "runs")
+    (tmp_path / "store" / "runs").write_bytes(b"")
+    log: EventLog = run.log
+    assert code_of(log.head, run.run_id) == "not_found"
+    assert list(log.runs()) == []
+    again = FilesystemLog.open(tmp_path / "store")
+    assert code_of(again.create, run.lines.run_id, run.lines.batch()) == "io_error"
