@@ -62,9 +62,9 @@ def begin() -> None:
     if callable(interrupt):
         _watch.previous[signal.SIGINT] = interrupt
         signal.signal(signal.SIGINT, _on_interrupt)
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            _watch.previous[signal.SIGTERM] = signal.SIG_DFL
-            signal.signal(signal.SIGTERM, _on_terminate)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        _watch.previous[signal.SIGTERM] = signal.SIG_DFL
+        signal.signal(signal.SIGTERM, _on_terminate)
 
 
 def end() -> None:
@@ -100,3 +100,5 @@ def _interrupt(frame: FrameType | None) -> None:
         _watch.waiting = True
     elif signal.SIGINT in _watch.previous:
         _watch.previous[signal.SIGINT](signal.SIGINT, frame)
+    else:  # SIGINT is ignored, as in a script's background job: no handler of it to borrow
+        raise KeyboardInterrupt
