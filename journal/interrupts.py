@@ -8,6 +8,7 @@ run's way out is walked and records ``run_cancelled``. Handlers are put back wit
 Below: nothing. Above: writer, run.
 """
 
+import asyncio
 import inspect
 import signal
 import threading
@@ -62,9 +63,20 @@ def begin() -> None:
     if callable(interrupt):
         _watch.previous[signal.SIGINT] = interrupt
         signal.signal(signal.SIGINT, _on_interrupt)
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and (
+        callable(interrupt) or _in_asyncio()
+    ):
         _watch.previous[signal.SIGTERM] = signal.SIG_DFL
         signal.signal(signal.SIGTERM, _on_terminate)
+
+
+def _in_asyncio() -> bool:
+    """Where SIGINT is ignored, asyncio unwinds a KeyboardInterrupt all the same; trio cannot."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def end() -> None:
