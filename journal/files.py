@@ -184,7 +184,7 @@ class Files:
         except BlockingIOError:
             return True
         finally:
-            os.close(fd)
+            self.close(fd)
         return False
 
 

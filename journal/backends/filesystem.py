@@ -97,7 +97,7 @@ class FilesystemLog:
         try:
             self.files.rename(lease.folder, folder)
         except OSError as failure:
-            with suppress(OSError):
+            with suppress(OSError, MemoryError):
                 self.files.remove_tree(lease.folder)
             if failure.errno in (errno.EEXIST, errno.ENOTEMPTY):  # made by somebody else meanwhile
                 raise refusals.exists(lease.run_id, folder) from failure
@@ -124,9 +124,9 @@ class FilesystemLog:
         return lease
 
     def _let_go(self, lock_fd: int) -> None:
-        with suppress(OSError):
+        with suppress(OSError, MemoryError):
             self.files.unlock(lock_fd)
-        with suppress(OSError):
+        with suppress(OSError, MemoryError):
             self.files.close(lock_fd)
 
     def append(self, lease: Lease, lines: Sequence[bytes]) -> Head:
@@ -137,7 +137,7 @@ class FilesystemLog:
         """Give the lease back; see ``EventLog.release``."""
         if leases.release(self.files, _own(lease)):
             # Unsynced: without this line a reader looks once more than it had to.
-            with suppress(OSError):
+            with suppress(OSError, MemoryError):
                 self._feed.tell("closed", lease.run_id, self._now(), durable=False)
 
     def delete(self, run_id: RunId) -> None:

@@ -182,8 +182,8 @@ def close(files: Files, lease: FileLease) -> None:
     """Let go of lock and files, whatever state they are in."""
     lease.released = True
     if lease.pid == os.getpid():
-        with suppress(OSError):
+        with suppress(OSError, MemoryError):
             files.unlock(lease.lock_fd)
     for fd in (lease.log_fd, lease.head_fd, lease.lock_fd):
-        with suppress(OSError):
+        with suppress(OSError, MemoryError):
             files.close(fd)

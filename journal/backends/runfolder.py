@@ -56,7 +56,7 @@ def build(files: Files, run_id: RunId, folder: str, lines: Sequence[bytes]) -> F
         files.fsync_dir(folder)
     except BaseException:
         close_all(files, opened)
-        with suppress(OSError):
+        with suppress(OSError, MemoryError):
             files.remove_tree(folder)
         raise
     return FileLease(
@@ -83,7 +83,7 @@ def open_head(files: Files, folder: str) -> int:
 def close_all(files: Files, opened: Sequence[int]) -> None:
     """Close what was opened before something failed."""
     for fd in opened:
-        with suppress(OSError):
+        with suppress(OSError, MemoryError):
             files.close(fd)
 
 
