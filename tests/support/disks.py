@@ -26,8 +26,22 @@ class Died(BaseException):
     """The process is gone from here on; nothing in the library may catch this and go on."""
 
 
-class WatchedFiles(Files):
-    """Tells ``before`` of each operation: its number from 1, its name, its arguments."""
+class UnsyncedFiles(Files):
+    """Syncs nothing: for tests that take a thousand steps and never lose power."""
+
+    def fdatasync(self, fd: int) -> None:
+        """The page cache is enough here."""
+
+    def fsync_dir(self, path: str) -> None:
+        """The page cache is enough here."""
+
+
+class WatchedFiles(UnsyncedFiles):
+    """
+    Tells ``before`` of each operation: its number from 1, its name, its arguments.
+
+    ``done`` are the names so far, ``open`` the descriptors that nobody has closed.
+    """
 
     def __init__(self, before: Callable[[int, str, tuple[Any, ...]], None]) -> None:
         self._before = before
@@ -41,7 +55,13 @@ class WatchedFiles(Files):
 
         def call(*arguments: Any) -> Any:
             self.done.append(name)
-            self._before(len(self.done), name, arguments)
+            try:
+                self._before(len(self.done), name, arguments)
+            except (OSError, MemoryError):
+                if name == "close":  # a failed close closes all the same
+                    found(*arguments)
+                    self.open.discard(arguments[0])
+                raise
             result = found(*arguments)
             if name == "create" or name.startswith("open_"):
                 self.open.add(result)
@@ -52,25 +72,18 @@ class WatchedFiles(Files):
         return call
 
 
-def failing(at: int, number: int) -> WatchedFiles:
-    """Operation ``at``, and no other, fails with the errno ``number``."""
+def failing(at: int, failure: BaseException) -> WatchedFiles:
+    """Operation ``at``, and no other, fails with ``failure``."""
 
     def before(count: int, name: str, _: tuple[Any, ...]) -> None:
         if count == at:
-            raise OSError(number, os.strerror(number))
+            raise failure
 
     return WatchedFiles(before)
 
 
-def failing_once(operation: str, number: int, *, armed: bool = True) -> "Trap":
-    """The next ``operation`` after ``arm`` fails with the errno ``number``."""
-    trap = Trap(operation, number)
-    trap.armed = armed
-    return trap
-
-
 class Trap(WatchedFiles):
-    """See ``failing_once``; ``sprung`` counts how often it failed."""
+    """The next ``operation`` after ``armed`` is set fails; ``sprung`` counts how often it did."""
 
     def __init__(self, operation: str, number: int) -> None:
         super().__init__(self._spring)
@@ -83,17 +96,31 @@ class Trap(WatchedFiles):
         if self.armed and name == self.operation:
             self.armed = False
             self.sprung += 1
-            raise OSError(self.number, os.strerror(self.number))
+            raise system_error(self.number)
+
+
+def system_error(number: int) -> OSError:
+    """An error of the system with its usual text."""
+    return OSError(number, os.strerror(number))
 
 
 class DyingFiles(WatchedFiles):
-    """The process dies right before operation ``at``: nothing after it reaches the disk."""
+    """
+    The process dies right before operation ``at``: nothing after it reaches the disk.
 
-    def __init__(self, at: int) -> None:
+    Where that is a write, ``part`` of its bytes get there.
+    """
+
+    def __init__(self, at: int, part: float = 0.0) -> None:
         super().__init__(self._die)
         self._at = at
+        self._part = part
 
-    def _die(self, count: int, name: str, _: tuple[Any, ...]) -> None:
+    def _die(self, count: int, name: str, arguments: tuple[Any, ...]) -> None:
+        if count == self._at and self._part and name in {"write", "pwrite"}:
+            fd, data, *place = arguments
+            some = data[: int(len(data) * self._part)]
+            os.pwrite(fd, some, *place) if place else os.write(fd, some)
         if count == self._at or (count > self._at and name not in _AT_DEATH):
             raise Died
 
@@ -102,16 +129,6 @@ class DyingFiles(WatchedFiles):
         for fd in list(self.open):
             os.close(fd)
         self.open.clear()
-
-
-class UnsyncedFiles(Files):
-    """Syncs nothing: for tests that take a thousand steps and never lose power."""
-
-    def fdatasync(self, fd: int) -> None:
-        """The page cache is enough here."""
-
-    def fsync_dir(self, path: str) -> None:
-        """The page cache is enough here."""
 
 
 class ShortFiles(Files):
