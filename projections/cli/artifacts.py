@@ -8,6 +8,7 @@ Below: settings, output, render, save; the store. Above: app.
 """
 
 import codecs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -81,11 +82,19 @@ def _what(each: "ArtifactMetadata") -> str:
     return f"{each.role}: {each.description}"
 
 
+def _checked_path(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        path = Path(value)
+        if path.is_dir():
+            raise click.BadParameter(f"{value!r} is a folder.")
+        if not path.absolute().parent.is_dir():
+            raise click.BadParameter(f"there is no folder {str(path.parent)!r}.")
+    return value
+
+
 @click.command("cat")
 @click.argument("artifact_id", metavar="ARTIFACT_ID")
-@click.option(
-    "-o", "path", metavar="FILE", type=click.Path(dir_okay=False), help="Write to FILE instead."
-)
+@click.option("-o", "path", metavar="FILE", callback=_checked_path, help="Write to FILE instead.")
 @common
 @pass_settings
 def cat(settings: Settings, artifact_id: str, path: str | None) -> None:
@@ -106,7 +115,7 @@ async def _cat(settings: Settings, artifact_id: str, path: str | None) -> None:
     async with Projections.open(settings.store) as runs:
         metadata = await runs.artifact(artifact_id)
         if path is not None:
-            await _save(runs, metadata, path)
+            await _save(runs, metadata, path, settings)
         elif output.stdout_is_terminal():
             await _print_text(runs, metadata)
         else:
@@ -115,14 +124,16 @@ async def _cat(settings: Settings, artifact_id: str, path: str | None) -> None:
             output.flush()
 
 
-async def _save(runs: "Projections", metadata: "ArtifactMetadata", path: str) -> None:
-    from projections.cli.exits import say
+async def _save(
+    runs: "Projections", metadata: "ArtifactMetadata", path: str, settings: Settings
+) -> None:
+    from projections.cli import exits
     from projections.cli.save import saving
 
     with saving(path) as file:
         async for chunk in runs.open_artifact(metadata.artifact_id):
             file.write(chunk)
-    say(f"{size(metadata.size_bytes)} written to {path}.")
+    exits.note(f"{size(metadata.size_bytes)} written to {path}.", settings)
 
 
 async def _print_text(runs: "Projections", metadata: "ArtifactMetadata") -> None:

@@ -72,7 +72,7 @@ async def _delete(settings: Settings, found: list["RunId"]) -> int:
                 exits.tell(failure, settings)
                 code = code or exits.exit_of(failure)
             else:
-                exits.say(f"Deleted {run_id}.")
+                exits.note(f"Deleted {run_id}.", settings)
     return code
 
 

@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from projections.cli.settings import Settings
 from projections.cli.text import visible
@@ -77,15 +77,28 @@ def report(failure: Exception, settings: Settings) -> int | None:
 def tell(error: "StorageError", settings: Settings) -> None:
     """Write an error to stderr, for people or as JSON."""
     if settings.json:
-        import json
-
-        body = error.info.model_dump(mode="json")
-        body["details"]["next_action"] = next_command(error.info.details.next_action, settings)
-        say(json.dumps({"error": body | {"cause": _cause(error)}}, ensure_ascii=False))
+        info = error.info
+        details = info.details.model_dump(mode="json")
+        details["next_action"] = next_command(info.details.next_action, settings)
+        tell_json(info.code.value, info.message, info.retryable, _cause(error), **details)
         return
     say(f"journal: {error.code.value}: {error.info.message}")
     for label, text in _lines(error, settings):
         say(f"  {label}: {text}")
+
+
+def tell_json(
+    code: str,
+    message: str,
+    retryable: bool = False,
+    cause: str | None = None,
+    **details: Any,
+) -> None:
+    """Write an error to stderr as one JSON object."""
+    import json
+
+    body = {"code": code, "message": message, "retryable": retryable, "details": details}
+    say(json.dumps({"error": body | {"cause": cause}}))
 
 
 def _lines(error: "StorageError", settings: Settings) -> Iterator[tuple[str, str]]:
@@ -123,6 +136,12 @@ def next_command(action: str | None, settings: Settings) -> str | None:
     if words[0] != "journal" or len(words) < 2 or settings.store_given is None:
         return action
     return " ".join([*words[:2], "--store", shlex.quote(settings.store_given), *words[2:]])
+
+
+def note(text: str, settings: Settings) -> None:
+    """Say something that is no error; under ``--json`` stderr is kept for JSON."""
+    if not settings.json:
+        say(text)
 
 
 def say(text: str) -> None:

@@ -67,6 +67,10 @@ async def _repair(store: str, name: str, dry_run: bool) -> Repair:
             info = await anyio.to_thread.run_sync(journal.log.head, run_id)
             if info.live:
                 raise _live(run_id)
+            # Opening for writing looks at the end alone. Damage further up is no crash's doing, and
+            # a run that holds some is not to be written to.
+            async for _ in runs.records(run_id):
+                pass
             torn_bytes = await anyio.to_thread.run_sync(journal.log.torn_bytes, run_id)
             done = Repair(run_id, torn_bytes, dry_run)
             if torn_bytes and not dry_run:

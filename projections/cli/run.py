@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from journal.pipeline import Pipeline
     from journal.run import Run
     from projections.cli.live import Watcher
+    from projections.cli.targets import Target
     from projections.run_models import RunState
 
 Work = Callable[["Journal", Callable[["Run"], None]], Awaitable[Any]]
@@ -49,7 +50,7 @@ def run(settings: Settings, target: str, pairs: tuple[str, ...]) -> None:
 
     given = parameters.split_pairs(pairs)
     wanted = targets.parse(target)
-    name, pipeline = _load(wanted, [Path.cwd()])
+    name, pipeline = _load(wanted, [Path.cwd()], settings)
     values = parameters.read(pipeline.parameters, given)
     recorded = targets.recorded(wanted, name, settings.store)
 
@@ -76,7 +77,7 @@ def resume(settings: Settings, run_: str, allow_changed: bool) -> None:
     state = anyio.run(_state, settings.store, run_)
     if state.status == "completed" and not allow_changed:
         output.write(f"{state.run_id}\n".encode())
-        exits.say(f"Run {state.run_id} is completed: there is nothing to resume.")
+        exits.note(f"Run {state.run_id} is completed: there is nothing to resume.", settings)
         return
     pipeline = _target_of(state, settings)
 
@@ -95,15 +96,19 @@ async def _state(store: str, name: str) -> "RunState":
         return await runs.state(await runs.resolve(name))
 
 
-def _load(wanted: Any, bases: list[Path]) -> tuple[str, "Pipeline"]:
+def _load(wanted: "Target", bases: list[Path], settings: Settings) -> tuple[str, "Pipeline"]:
     from projections.cli import targets
 
     try:
         return targets.load(wanted, bases)
     except targets.Broken as broken:
         cause = broken.__cause__
-        exits.say(targets.traceback_of(broken))
-        exits.say(f"journal: {wanted.place} cannot be imported: {type(cause).__name__}: {cause}")
+        what = f"{wanted.place} cannot be imported: {type(cause).__name__}: {cause}"
+        if settings.json:
+            exits.tell_json("target_failed", what)
+        else:
+            exits.say(targets.traceback_of(broken))
+            exits.say(f"journal: {what}")
         raise click.exceptions.Exit(exits.FAILED) from broken
 
 
@@ -123,7 +128,7 @@ def _target_of(state: "RunState", settings: Settings) -> "Pipeline":
         )
     bases = [targets.home_of(settings.store), Path.cwd()]
     try:
-        return _load(targets.parse(state.target), bases)[1]
+        return _load(targets.parse(state.target), bases, settings)[1]
     except click.BadParameter as failure:
         raise storage_error(
             StorageErrorCode.NOT_FOUND,
@@ -189,18 +194,20 @@ class Session:
         assert self._run is not None
         counts = self._run.state.counts()
         took = duration(time.monotonic() - self._began)
-        exits.say(
-            f"Run {self._run.id} completed in {took}: {counts.phases_completed} phases, "
-            f"{counts.artifacts} artifacts."
-        )
+        what = f"{counts.phases_completed} phases, {counts.artifacts} artifacts"
+        exits.note(f"Run {self._run.id} completed in {took}: {what}.", self._settings)
         return exits.SUCCESS
 
     def _interrupted(self) -> int:
-        if self._run is None:
+        run = self._run
+        if self._settings.json:
+            run_id = run.id if run else None
+            exits.tell_json("interrupted", "interrupted by a signal", run_id=run_id)
+        elif run is None:
             exits.say("Interrupted before there was a run.")
         else:
-            exits.say(f"Run {self._run.id} was {self._run.state.status}.")
-            self._say_next(self._run)
+            exits.say(f"Run {run.id} was interrupted and is {run.state.status}.")
+            self._say_next(run)
         return exits.INTERRUPTED
 
     def _failed(self, run: "Run", failure: Exception) -> int:
@@ -208,12 +215,19 @@ class Session:
 
         from journal.errors import StorageError
 
-        took = duration(time.monotonic() - self._began)
-        exits.say(f"Run {run.id} failed after {took}.")
         try:
             lines = _errors(anyio.run(_state, self._settings.store, run.id))
         except StorageError:
             lines = [f"{type(failure).__name__}: {failure}"]
+        if self._settings.json:
+            exits.tell_json(
+                "run_failed",
+                "; ".join(lines),
+                run_id=run.id,
+                next_action=exits.next_command(f"journal resume {run.id}", self._settings),
+            )
+            return exits.FAILED
+        exits.say(f"Run {run.id} failed after {duration(time.monotonic() - self._began)}.")
         for line in lines:
             exits.say(f"  {line}")
         self._say_next(run)

@@ -29,7 +29,7 @@ def verify(settings: Settings, runs: tuple[str, ...]) -> None:
     """
     import anyio
 
-    found = anyio.run(_verify, settings.store, runs)
+    found = anyio.run(_verify, settings, runs)
     try:
         for finding in found:
             show_finding(finding, settings)
@@ -37,20 +37,22 @@ def verify(settings: Settings, runs: tuple[str, ...]) -> None:
     except BrokenPipeError:
         output.close_quietly()  # they are findings all the same
     if found:
-        exits.say(f"{len(found)} found." if len(found) > 1 else "1 found.")
+        exits.note(
+            f"{len(found)} things are wrong." if len(found) > 1 else "1 thing is wrong.", settings
+        )
         raise click.exceptions.Exit(exits.FAILED)
 
 
-async def _verify(store: str, names: tuple[str, ...]) -> list["Finding"]:
+async def _verify(settings: Settings, names: tuple[str, ...]) -> list["Finding"]:
     from projections.cli.meter import Meter
     from projections.store import Projections
 
-    async with Projections.open(store) as runs:
+    async with Projections.open(settings.store) as runs:
         wanted = [await runs.resolve(name) for name in names] or None
         with Meter("Verifying") as meter:
             found = await runs.verify(wanted, progress=meter.show)
         if not found:
-            exits.say(meter.summary("Verified", "nothing is wrong"))
+            exits.note(meter.summary("Verified", "nothing is wrong"), settings)
     return found
 
 
