@@ -57,7 +57,7 @@ def _show(found: list["ArtifactMetadata"]) -> None:
         return
     table = render.table(
         [
-            ("ARTIFACT", "word"),
+            ("ARTIFACT", "key"),
             ("PHASE", "word"),
             ("FORMAT", "word"),
             ("SIZE", "number"),

@@ -79,7 +79,7 @@ def _show(found: list["RunIndexRecord"], settings: Settings, *, asked: bool) -> 
     now = datetime.now(UTC)
     table = render.table(
         [
-            ("RUN", "word"),
+            ("RUN", "key"),
             ("PROJECT", "word"),
             ("STATUS", "word"),
             ("STARTED", "word"),

@@ -8,7 +8,9 @@ import json
 from typing import Any
 
 import click
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
+from pydantic.fields import FieldInfo
 
 from projections.cli.text import visible
 
@@ -30,51 +32,64 @@ def read(model: type[BaseModel] | None, given: dict[str, str]) -> BaseModel | No
     """
     The pipeline's parameters; texts become numbers, dates, booleans as the model says.
 
-    A value that the model does not take as text is read as JSON, if it is a list or an object.
-    Raises ``click.BadParameter`` that names each wrong one, and each that is not known.
+    A value is a text where the model takes one there, else JSON. Raises ``click.BadParameter``
+    that names each wrong one, and each that is not known.
     """
     if model is None:
         if given:
             raise click.BadParameter("this pipeline takes no parameters.", param_hint="-p")
         return None
-    _refuse_unknown(model, given)
+    fields = _by_name(model)
+    parts = []
+    for name, text in given.items():
+        if name not in fields and model.model_config.get("extra") != "allow":
+            there = ", ".join(sorted(fields)) or "none"
+            raise click.BadParameter(f"{name!r} is not known; there is {there}.", param_hint="-p")
+        value = _as_json(fields[name].annotation, text) if name in fields else json.dumps(text)
+        parts.append(f"{json.dumps(name)}:{value}")
     try:
-        return model.model_validate_strings(given)
-    except ValidationError as failure:
-        wrong = {error["loc"][0] for error in failure.errors() if error["loc"]}
-    values = {name: _structure(v) if name in wrong else v for name, v in given.items()}
-    try:
-        return model.model_validate_strings(values)
+        # As JSON, so that a strict model takes a list for a tuple and a text for a date.
+        return model.model_validate_json(f"{{{','.join(parts)}}}")
     except ValidationError as failure:
         said = [_said(error) for error in failure.errors(include_url=False)]
         raise click.BadParameter("; ".join(said) + ".", param_hint="-p") from failure
 
 
-def _refuse_unknown(model: type[BaseModel], given: dict[str, str]) -> None:
-    if model.model_config.get("extra") == "allow":
-        return
-    known = {name: field.alias or name for name, field in model.model_fields.items()}
-    for name in given:
-        if name not in known and name not in known.values():
-            there = ", ".join(sorted(known)) or "none"
-            raise click.BadParameter(f"{name!r} is not known; there is {there}.", param_hint="-p")
+def _by_name(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Fields by the names under which the model takes them. It ignores others, silently."""
+    config = model.model_config
+    also_by_name = config.get("populate_by_name") or config.get("validate_by_name")
+    found = {}
+    for name, field in model.model_fields.items():
+        alias = field.validation_alias or field.alias
+        if isinstance(alias, str):
+            found[alias] = field
+        if also_by_name or not isinstance(alias, str):
+            found[name] = field
+    return found
 
 
-def _structure(text: str) -> Any:
-    """A list or an object written as JSON, its leaves as texts again; anything else as it is."""
+def _as_json(annotation: Any, text: str) -> str:
+    """The JSON that was meant: ``8`` is a number for an ``int``, and a text for a ``str``."""
+    as_text = json.dumps(text)
     try:
-        found = json.loads(text)
+        wanted: TypeAdapter[Any] = TypeAdapter(annotation)
+    except PydanticSchemaGenerationError:
+        return as_text  # a type that only the model's own validators know
+    for meant in (as_text, text):
+        try:
+            wanted.validate_json(meant, strict=True)
+        except ValidationError:
+            continue
+        return meant
+    return text if _is_structure(text) else as_text
+
+
+def _is_structure(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), list | dict)
     except ValueError:
-        return text
-    return _leaves_as_text(found) if isinstance(found, list | dict) else text
-
-
-def _leaves_as_text(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_leaves_as_text(each) for each in value]
-    if isinstance(value, dict):
-        return {name: _leaves_as_text(each) for name, each in value.items()}
-    return value if isinstance(value, str) else json.dumps(value)
+        return False
 
 
 def _said(error: Any) -> str:

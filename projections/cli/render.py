@@ -30,6 +30,9 @@ _LOOKS = {
     "unreadable": ("?", "bold red"),
 }
 
+KEY_CHARS = {"RUN": 8, "ARTIFACT": 36}
+"""How long the ids are that head a line."""
+
 _OF_LEVEL = {"debug": "dim", "info": "", "warning": "yellow", "error": "bold red"}
 
 
@@ -57,7 +60,8 @@ def one_line(text: str) -> Text:
 def table(columns: Sequence[tuple[str, str]]) -> Table:
     """
     An empty table without frames. ``columns`` are (title, kind); kinds are ``text`` (the first to
-    give way where the terminal is narrow), ``word`` and ``number`` (right-aligned).
+    give way where the terminal is narrow), ``word``, ``number`` (right-aligned) and ``key``, which
+    people copy: the terminal breaks the line before it is cut.
     """
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     made.padding = (0, 1, 0, 0)
@@ -66,6 +70,7 @@ def table(columns: Sequence[tuple[str, str]]) -> Table:
             title,
             justify="right" if kind == "number" else "left",
             no_wrap=kind != "text",
+            min_width=KEY_CHARS.get(title) if kind == "key" else None,
             overflow="fold" if kind == "text" else "ellipsis",
         )
     return made

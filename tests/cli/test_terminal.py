@@ -1,0 +1,108 @@
+"""What a person sees: tables on a terminal, colours where wanted, and nothing that can bend it."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import Command
+
+Finished = tuple[Command, str]
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+LOOKING = [["list"], ["show", "@latest"], ["events", "@latest"], ["artifacts", "@latest"]]
+
+
+@pytest.mark.parametrize("arguments", LOOKING, ids=lambda each: each[0])
+def test_a_terminal_gets_a_table_and_a_pipe_gets_json(
+    finished: Finished, arguments: list[str]
+) -> None:
+    """The same question, for a person and for a program."""
+    journal, _ = finished
+    _, screen = journal.on_terminal(*arguments)
+    assert not COLOUR.sub("", screen).startswith("{")
+    assert journal(*arguments).stdout.startswith("{")
+    assert journal.on_terminal(*arguments, "--json")[1].startswith("{")
+
+
+@pytest.mark.parametrize("arguments", LOOKING, ids=lambda each: each[0])
+def test_nothing_out_of_a_log_reaches_the_terminal_as_it_is(
+    finished: Finished, arguments: list[str]
+) -> None:
+    """Security: the run holds escape sequences and bidi marks in messages and artifacts."""
+    _, screen = finished[0].on_terminal(*arguments)
+    rest = COLOUR.sub("", screen)
+    assert "\x1b" not in rest
+    assert "\u202e" not in rest
+    if arguments[0] == "events":
+        assert r"odd \x1b[2J \u202e text" in rest
+
+
+def test_a_pipe_gets_the_text_as_it_was_recorded(finished: Finished) -> None:
+    """JSON is for programs: they decide themselves what to do with a control character."""
+    (line,) = finished[0].records("events", "@latest", "--type", "log_emitted")
+    assert line["message"] == "odd \x1b[2J \u202e text"
+
+
+@pytest.mark.parametrize("arguments", LOOKING, ids=lambda each: each[0])
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_who_wants_no_colour_gets_none(
+    finished: Finished, arguments: list[str], environment: dict[str, str]
+) -> None:
+    """Not one escape sequence, neither bold; a status is told by glyph and word."""
+    _, screen = finished[0].on_terminal(*arguments, **environment)
+    assert "\x1b" not in screen
+    if arguments[0] in {"list", "show"}:
+        assert "✓ completed" in screen
+
+
+def test_forced_colours_do_not_change_what_a_pipe_gets(finished: Finished) -> None:
+    """FORCE_COLOR is about colours; a program that reads JSON must not meet a table."""
+    for arguments in LOOKING:
+        plain = finished[0].process(*arguments)
+        assert finished[0].process(*arguments, FORCE_COLOR="1").stdout == plain.stdout
+
+
+def test_progress_without_a_terminal_is_lines(journal: Command) -> None:
+    """A bar in a log file is noise; colours there are for who forces them."""
+    ran = journal("run", "pipe.py")
+    assert "\x1b" not in ran.stderr
+    assert "✓ completed   ingest" in ran.stderr
+    forced = journal("run", "pipe.py", FORCE_COLOR="1")
+    assert COLOUR.search(forced.stderr)
+    assert "\x1b[2K" not in forced.stderr
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_a_list_is_one_line_per_run_however_narrow(
+    tmp_path: Path, finished: Finished, columns: str
+) -> None:
+    """People scan a list; what does not fit ends in an ellipsis and is whole in `show`."""
+    shutil.copytree(finished[0].folder, tmp_path, dirs_exist_ok=True)
+    journal = Command(tmp_path)
+    (tmp_path / "bad").touch()
+    failed = journal.run_id("-p", f"fails={tmp_path / 'bad'}")
+    _, screen = journal.on_terminal("list", COLUMNS=columns, NO_COLOR="1")
+    title, _, *rows = screen.splitlines()
+    assert title.startswith("RUN")
+    assert [row[:8] for row in rows] == [failed[-8:], finished[1][-8:]]
+    assert max(map(len, screen.splitlines())) <= int(columns)
+    assert r"no such \x1b[2J language" in journal.on_terminal("show", failed, NO_COLOR="1")[1]
+
+
+def test_the_page_of_a_failed_run_says_what_to_do(journal: Command) -> None:
+    """Phase, error, traceback, usage and the next command, on one page."""
+    (journal.folder / "bad").touch()
+    run_id = journal.run_id("-p", f"fails={journal.folder / 'bad'}")
+    _, screen = journal.on_terminal("show", run_id, NO_COLOR="1")
+    for said in ("✗ failed", "⊘ blocked", "3/3 rows", "14 tokens in", "0.5000 USD", "Traceback"):
+        assert said in screen, said
+    assert f"Next: journal resume {run_id}" in screen
+
+
+def test_an_empty_answer_says_so(journal: Command) -> None:
+    """An empty screen makes people wonder whether it worked."""
+    assert "No runs in" in journal.on_terminal("list")[1]
+    journal.run_id()
+    assert "like that" in journal.on_terminal("list", "--status", "failed")[1]
