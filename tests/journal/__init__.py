@@ -1,0 +1,1 @@
+"""Run, Phase and Journal as people use them, on both event loops."""
