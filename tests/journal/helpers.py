@@ -1,8 +1,10 @@
 """What the log of a run says, in the shape in which tests look at it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+import anyio
 
 from journal import Journal, Record
 from journal.artifacts.filesystem import FilesystemArtifacts
@@ -32,6 +34,13 @@ def events(journal: Journal, run_id: str) -> list[str]:
 def last(journal: Journal, run_id: str, event: str) -> Record:
     """The last record of that name."""
     return [record for record in records(journal, run_id) if record.event == event][-1]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait, bounded, for what no event announces."""
+    with anyio.fail_after(30):
+        while not condition():  # noqa: ASYNC110 - that nobody has to announce it is the point
+            await anyio.sleep(0.002)
 
 
 def at_rest(journal: Journal, run_id: str) -> bool:

@@ -7,6 +7,7 @@ on a real folder and only the one operation behaves as told.
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -159,6 +160,20 @@ class FullFiles(Files):
         taken = super().write(fd, data[: self.room])
         self.room -= taken
         return taken
+
+
+class GatedFiles(Files):
+    """A disk whose syncs wait, bounded, while its gate is closed; ``synced`` counts them."""
+
+    def __init__(self) -> None:
+        self.synced = 0
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def fdatasync(self, fd: int) -> None:
+        self.gate.wait(60)
+        super().fdatasync(fd)
+        self.synced += 1
 
 
 class CountingFiles(Files):
