@@ -61,17 +61,36 @@ def report(failure: Exception, settings: Settings) -> int | None:
     """
     Tell an error of the storage or the system on stderr and give its exit code.
 
-    ``None`` for any other: that is a defect of the program, and its traceback is wanted.
+    Several that came together are told one by one; the first decides. ``None`` for any other
+    exception: that is a defect of the program, and its traceback is wanted.
     """
+    told: dict[str, StorageError] = {}
+    for each in _leaves(failure):
+        error = _as_storage_error(each)
+        if error is None:
+            return None
+        told.setdefault(str(error), error)
+    for error in told.values():
+        tell(error, settings)
+    return exit_of(next(iter(told.values())))
+
+
+def _leaves(failure: Exception) -> Iterator[Exception]:
+    if isinstance(failure, ExceptionGroup):
+        for each in failure.exceptions:
+            yield from _leaves(each)
+    else:
+        yield failure
+
+
+def _as_storage_error(failure: Exception) -> "StorageError | None":
     from journal.errors import StorageError, from_system
 
     if isinstance(failure, OSError | MemoryError):
-        cause, failure = failure, from_system(failure, "the system refused")
-        failure.__cause__ = cause
-    if not isinstance(failure, StorageError):
-        return None
-    tell(failure, settings)
-    return exit_of(failure)
+        error = from_system(failure, "the system refused")
+        error.__cause__ = failure
+        return error
+    return failure if isinstance(failure, StorageError) else None
 
 
 def tell(error: "StorageError", settings: Settings) -> None:

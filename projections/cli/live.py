@@ -26,7 +26,7 @@ from journal.log import EventLog
 from journal.record import Record
 from projections.cli import output, render
 from projections.cli.exits import say
-from projections.cli.text import amount, duration, visible, where
+from projections.cli.text import amount, count, duration, visible, where
 
 QUIET_S = 10.0
 """Without a terminal, a phase that is still running says so this often, if it reports at all."""
@@ -119,7 +119,7 @@ class Bars:
             self._steps[key] += 1
             task = self._progress.tasks[self._progress.task_ids.index(self._tasks[key])]
             if task.total is None:
-                self._progress.update(self._tasks[key], done=f"{self._steps[key]:,} steps")
+                self._progress.update(self._tasks[key], done=count(self._steps[key], "step"))
 
     def _end_task(self, key: tuple[str | None, str | None]) -> None:
         if key in self._tasks:
@@ -173,12 +173,14 @@ class Watcher:
         self._run_id = run_id
         self._board = board
         self._after_seq = after_seq
+        self._closed = False
         self._thread = threading.Thread(target=self._watch, name="journal-progress", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Wait until the run's last event was shown; the run is closed by now."""
         self._thread.join(_JOIN_S)
+        self._closed = True  # who is late by then says nothing below the last line
         self._board.close()
 
     def _watch(self) -> None:
@@ -190,6 +192,8 @@ class Watcher:
 
     async def _follow(self) -> None:
         async for _, record in follow(self._log, self._run_id, self._after_seq):
+            if self._closed:
+                return
             self._board.show(record)
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from projections.cli import output
-from projections.cli.text import amount, duration
+from projections.cli.text import amount, count, duration
 
 PATIENCE_S = 1.0
 """Work that takes less needs no progress."""
@@ -43,7 +43,7 @@ class Meter:
             return
         left = f", {duration(passed / done * (total - done))} left" if 0 < done < total else ""
         line = (
-            f"{self._what}: {amount(done)} of {amount(total)} runs, {amount(events)} events, "
+            f"{self._what}: {amount(done)} of {count(total, 'run')}, {count(events, 'event')}, "
             f"{amount(round(events / passed))} events/s{left}"
         )
         if output.can_redraw():
@@ -59,7 +59,7 @@ class Meter:
         """What was done, for the last line."""
         runs, events = self._last
         took = duration(time.monotonic() - self._began)
-        return f"{done} {amount(runs)} runs, {amount(events)} events in {took}: {found}."
+        return f"{done} {count(runs, 'run')}, {count(events, 'event')} in {took}: {found}."
 
     def __exit__(
         self,

@@ -10,7 +10,7 @@ import click
 
 from projections.cli import exits, output
 from projections.cli.settings import Settings, common, pass_settings
-from projections.cli.text import amount
+from projections.cli.text import amount, count
 
 if TYPE_CHECKING:
     from projections.rebuild import RebuildReport
@@ -54,8 +54,8 @@ def _show(report: "RebuildReport", settings: Settings) -> None:
         show_finding(finding, settings)
     done = "Rebuilt from" if report.swapped else "Compared with"
     line = (
-        f"{done} the logs of {amount(report.runs)} runs: {amount(report.events)} events, "
-        f"{amount(report.artifacts)} artifacts."
+        f"{done} the logs of {count(report.runs, 'run')}: {count(report.events, 'event')}, "
+        f"{count(report.artifacts, 'artifact')}."
     )
     if report.unreadable:
         line += f" {amount(report.unreadable)} of the runs cannot be read: journal verify."

@@ -16,7 +16,7 @@ import click
 
 from projections.cli import exits, output
 from projections.cli.settings import Settings, common, pass_settings
-from projections.cli.text import duration, where
+from projections.cli.text import count, duration, where
 
 if TYPE_CHECKING:
     from journal.ids import RunId
@@ -167,9 +167,17 @@ class Session:
             return self._interrupted()
         except Exception as failure:
             self._close()
-            if self._run is None or self._run.state.status != "failed":
-                raise  # it never began, or the storage broke: then nothing says that it failed
-            return self._failed(self._run, failure)
+            if self._run is None:
+                raise
+            if self._run.state.status == "failed":
+                return self._failed(self._run, failure)
+            # The storage broke, so nothing in the log says how it ended.
+            code = exits.report(failure, self._settings)
+            if code is None:
+                raise
+            if not self._settings.json:
+                self._say_next(self._run)
+            return code
         self._close()
         return self._completed()
 
@@ -194,7 +202,7 @@ class Session:
         assert self._run is not None
         counts = self._run.state.counts()
         took = duration(time.monotonic() - self._began)
-        what = f"{counts.phases_completed} phases, {counts.artifacts} artifacts"
+        what = f"{count(counts.phases_completed, 'phase')}, {count(counts.artifacts, 'artifact')}"
         exits.note(f"Run {self._run.id} completed in {took}: {what}.", self._settings)
         return exits.SUCCESS
 

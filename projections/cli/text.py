@@ -91,6 +91,11 @@ def amount(value: float) -> str:
     return f"{value:,}" if float(value).is_integer() else f"{value:,.4g}"
 
 
+def count(number: int, word: str) -> str:
+    """``1 run``, ``2,535 events``."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
 def moment(when: datetime | None) -> str:
     """A moment in the zone of this machine, to the second."""
     return "-" if when is None else when.astimezone().strftime("%Y-%m-%d %H:%M:%S %z")

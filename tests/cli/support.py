@@ -1,8 +1,7 @@
 """
-What the tests of the command share: the real program in a process of its own, and a pipeline.
+What the tests of the command share: the real program, in a pipe and on a terminal; a pipeline.
 
-``Journal`` runs the installed command in a folder; ``Terminal`` runs it on a pseudo-terminal. The
-pipeline holds still at a gate, a file, so that no test has to guess how long something takes.
+The pipeline holds still at a gate, a file, so that no test has to guess how long something takes.
 """
 
 import contextlib
@@ -17,8 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 from click.testing import CliRunner
 
+from journal import Journal
 from projections.cli.app import app
 
 _UNSET = ("JOURNAL_STORE", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
@@ -147,6 +148,19 @@ class Command:
     def run_id(self, *arguments: str) -> str:
         """Run the pipeline to its end; gives the run's id."""
         return self("run", "pipe.py", *arguments).stdout.strip()
+
+    def make_runs(self, number: int) -> list[str]:
+        """Make short runs with the library, in this process."""
+
+        async def make() -> list[str]:
+            made = []
+            async with Journal.open(self.folder / ".journal") as journal:
+                for _ in range(number):
+                    async with journal.run(project="words") as run:
+                        made.append(str(run.id))
+            return made
+
+        return anyio.run(make)
 
     def run_folder(self, run_id: str) -> Path:
         """Where a run lies."""

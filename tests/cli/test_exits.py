@@ -68,3 +68,14 @@ def test_an_error_names_place_cause_and_next_command(capsys: pytest.CaptureFixtu
 def test_a_defect_is_not_dressed_up_as_an_error() -> None:
     """An exception of the program itself keeps its traceback."""
     assert exits.report(KeyError("x"), Settings()) is None
+
+
+def test_several_errors_at_once_are_told_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two phases meet the same full disk in a task group: one message, not a tree of tracebacks."""
+    full = storage_error(StorageErrorCode.NO_SPACE, "full")
+    group = ExceptionGroup("both", [full, ExceptionGroup("again", [full, OSError(5, "bad disk")])])
+    assert exits.report(group, Settings()) == exits.STORAGE
+    said = capsys.readouterr().err
+    assert said.count("no_space: full") == 1
+    assert "bad disk" in said
+    assert exits.report(ExceptionGroup("mixed", [full, KeyError("x")]), Settings()) is None

@@ -1,6 +1,7 @@
 """The group and its helps: complete, told once, and free until a command is invoked."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -89,9 +90,11 @@ def test_the_page_names_each_option_and_no_other(name: str, section: str) -> Non
         for spelling in row.split(", ")
     }
     assert documented == own_options(command(name))
-    example = re.search(r"```sh\n(journal .*)\n```", section)
+    example = re.search(r"```sh\njournal (.*)\n```", section)
     assert example is not None
-    assert example[1].split()[1] == name
+    verb, *arguments = shlex.split(example[1])
+    assert verb == name
+    command(name).make_context(name, arguments, resilient_parsing=False)
 
 
 def test_a_verb_that_does_not_exist_is_usage_with_a_hint() -> None:

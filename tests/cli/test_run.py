@@ -1,12 +1,14 @@
 """`journal run` and `journal resume`: the id first, progress aside, the end as an exit code."""
 
 import json
+import shlex
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.support import Command
+from tests.cli.support import PROGRAM, Command
 
 
 def test_the_run_id_comes_first_and_at_once(journal: Command) -> None:
@@ -177,3 +179,18 @@ def test_progress_on_a_terminal_is_drawn_and_taken_away(journal: Command) -> Non
     plain = journal.on_terminal("run", "pipe.py", TERM="dumb")[1]
     assert "✓ completed" in plain
     assert "\x1b" not in plain
+
+
+def test_a_full_disk_is_exit_5_with_the_way_on(journal: Command) -> None:
+    """Case 14, as people meet it: the run began, its end could not be recorded, nothing is lost."""
+    limited = f"ulimit -f 2; exec {shlex.join(PROGRAM)} run pipe.py"
+    ran = subprocess.run(
+        ["bash", "-c", limited], cwd=journal.folder, capture_output=True, encoding="utf-8"
+    )
+    run_id = ran.stdout.strip()
+    assert ran.returncode == 5, ran.stderr
+    assert "no_space" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert f"next: journal resume {run_id}" in ran.stderr
+    assert journal("verify", run_id).returncode == 0
+    assert journal("resume", run_id).returncode == 0

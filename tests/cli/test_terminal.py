@@ -60,8 +60,8 @@ def test_who_wants_no_colour_gets_none(
 def test_forced_colours_do_not_change_what_a_pipe_gets(finished: Finished) -> None:
     """FORCE_COLOR is about colours; a program that reads JSON must not meet a table."""
     for arguments in LOOKING:
-        plain = finished[0].process(*arguments)
-        assert finished[0].process(*arguments, FORCE_COLOR="1").stdout == plain.stdout
+        plain = finished[0](*arguments)
+        assert finished[0](*arguments, FORCE_COLOR="1").stdout == plain.stdout
 
 
 def test_progress_without_a_terminal_is_lines(journal: Command) -> None:
@@ -74,20 +74,18 @@ def test_progress_without_a_terminal_is_lines(journal: Command) -> None:
     assert "\x1b[2K" not in forced.stderr
 
 
-@pytest.mark.parametrize("columns", ["80", "200"])
-def test_a_list_is_one_line_per_run_however_narrow(
-    tmp_path: Path, finished: Finished, columns: str
-) -> None:
+def test_a_list_is_one_line_per_run_however_narrow(tmp_path: Path, finished: Finished) -> None:
     """People scan a list; what does not fit ends in an ellipsis and is whole in `show`."""
     shutil.copytree(finished[0].folder, tmp_path, dirs_exist_ok=True)
     journal = Command(tmp_path)
     (tmp_path / "bad").touch()
     failed = journal.run_id("-p", f"fails={tmp_path / 'bad'}")
-    _, screen = journal.on_terminal("list", COLUMNS=columns, NO_COLOR="1")
-    title, _, *rows = screen.splitlines()
-    assert title.startswith("RUN")
-    assert [row[:8] for row in rows] == [failed[-8:], finished[1][-8:]]
-    assert max(map(len, screen.splitlines())) <= int(columns)
+    for columns in (80, 200):
+        _, screen = journal.on_terminal("list", COLUMNS=str(columns), NO_COLOR="1")
+        title, _, *rows = screen.splitlines()
+        assert title.startswith("RUN")
+        assert [row[:8] for row in rows] == [failed[-8:], finished[1][-8:]]
+        assert max(map(len, screen.splitlines())) <= columns
     assert r"no such \x1b[2J language" in journal.on_terminal("show", failed, NO_COLOR="1")[1]
 
 
@@ -104,5 +102,5 @@ def test_the_page_of_a_failed_run_says_what_to_do(journal: Command) -> None:
 def test_an_empty_answer_says_so(journal: Command) -> None:
     """An empty screen makes people wonder whether it worked."""
     assert "No runs in" in journal.on_terminal("list")[1]
-    journal.run_id()
+    journal.make_runs(1)
     assert "like that" in journal.on_terminal("list", "--status", "failed")[1]
