@@ -9,9 +9,9 @@ Below: errors, limits, jsonrules, events, record. Above: chain, writer.
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -20,7 +20,7 @@ from msgspec import Meta
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.events.base import Event, Level
 from journal.events.registry import check_recordable
-from journal.jsonrules import RuleBroken, check_depth, check_integers
+from journal.jsonrules import RuleBroken, check_depth, check_integers, has_long_number
 from journal.limits import KEY_BYTES_MAX, LINE_BYTES_MAX, MESSAGE_CHARS_MAX
 
 # The years 1 to 9999, to the last microsecond that a float can tell apart from the next year.
@@ -101,7 +101,8 @@ def freeze(
         encoded = _encode(middle)
         back = decoder.decode(encoded)
         check_depth(encoded)
-        check_integers(encoded, msgspec.json.decode(encoded) if _long(encoded) else None)
+        if has_long_number(encoded):
+            check_integers(encoded, msgspec.json.decode(encoded))
     except RuleBroken as failure:
         raise _refused(kind, str(failure)) from failure
     except (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError, ValueError) as failure:
@@ -127,10 +128,6 @@ def _sentence(event: Event, phase: str | None) -> str:
     except Exception as failure:  # values of a wrong type get here before they are checked
         why = f"its sentence() failed ({type(failure).__name__})"
         raise _refused(type(event), why) from failure
-
-
-def _long(encoded: bytes) -> bool:
-    return re.search(rb"\d{19}", encoded) is not None
 
 
 def _refused(kind: type[Event], why: str) -> StorageError:
@@ -202,5 +199,12 @@ def timestamp_of(seconds: float) -> str:
 
     A clock that leaves the years 1 to 9999 is held at their edge: it must not stop a run.
     """
-    moment = datetime.fromtimestamp(min(max(seconds, _SECONDS_MIN), _SECONDS_MAX), UTC)
-    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+    micros = round(min(max(seconds, _SECONDS_MIN), _SECONDS_MAX) * 1_000_000)
+    whole, part = divmod(micros, 1_000_000)
+    return f"{_second(whole)}.{part:06d}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    """A whole second as text: most events share theirs with the one before."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]

@@ -20,7 +20,10 @@ from journal.errors import StorageErrorCode
 from journal.limits import DEPTH_MAX, INT_MAX, INT_MIN
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_LONG_DIGITS = re.compile(rb"\d{19}")
+# Digits as zeros, the rest as blanks: then a search for zeros finds a long number. A regular
+# expression takes ten times as long, and this runs for every event.
+_DIGITS_ONLY = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_LONG_NUMBER = b"0" * 19
 
 
 class RuleBroken(ValueError):
@@ -47,9 +50,14 @@ def check_depth(text: bytes) -> None:
             depth -= 1
 
 
+def has_long_number(text: bytes) -> bool:
+    """Whether 19 digits stand in a row anywhere: without, no integer in there is past 64 bit."""
+    return _LONG_NUMBER in text.translate(_DIGITS_ONLY)
+
+
 def check_integers(text: bytes, value: Any) -> None:
     """Refuse integers past 64 bit. ``text`` is ``value`` encoded: no long digits, no walk."""
-    if _LONG_DIGITS.search(text):
+    if has_long_number(text):
         _walk_integers(value)
 
 

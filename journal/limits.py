@@ -80,6 +80,9 @@ would cost 40% of the rate. Whether the log has its own length it sees at each."
 WORKERS_MAX: Final = 16
 """Threads that sync side by side. Measured: 16 files in parallel sync 2.6x as often as one."""
 
+LINES_READ_BYTES: Final = 64 * 1024
+"""How much of a log is read at once: what stays in the processor's cache beside its lines."""
+
 READ_BYTES: Final = 256 * 1024
 """How much is read from a file at once."""
 

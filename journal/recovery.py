@@ -11,6 +11,7 @@ Below: errors, limits, files, chain. Above: backends.
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from io import BytesIO
 
 import msgspec
 
@@ -20,7 +21,7 @@ from journal.files import Files, read_small
 from journal.limits import (
     BATCH_LINES_MAX,
     LINE_BYTES_MAX_READ,
-    READ_BYTES,
+    LINES_READ_BYTES,
     TORN_TAIL_BYTES_MAX,
 )
 from journal.log import Head, TornTail
@@ -48,16 +49,16 @@ def split_lines(read: Read, start: int, stop: int) -> Iterator[bytes]:
     pieces: list[bytes] = []  # of a line that goes on in the next block
     held, position = 0, start
     while position < stop and held <= LINE_BYTES_MAX_READ:
-        block = read(min(READ_BYTES, stop - position), position)
+        block = read(min(LINES_READ_BYTES, stop - position), position)
         if not block:
             break
         position += len(block)
         end = block.rfind(b"\n") + 1
         if end:
-            lines = block[:end].split(b"\n")
-            lines[0] = b"".join([*pieces, lines[0]])
-            for line in lines[:-1]:
-                yield line + b"\n"
+            lines = BytesIO(block[:end])  # splits on the newline byte alone, and copies each once
+            if pieces:
+                yield b"".join([*pieces, lines.readline()])
+            yield from lines
             pieces, held, block = [], 0, block[end:]
         pieces.append(block)
         held += len(block)
@@ -70,7 +71,7 @@ def split_lines_reverse(read: Read, start: int, stop: int) -> Iterator[bytes]:
     pieces: list[bytes] = []  # of a line that begins in an earlier block, last one first
     held, position = 0, stop
     while position > start and held <= LINE_BYTES_MAX_READ:
-        size = min(READ_BYTES, position - start)
+        size = min(LINES_READ_BYTES, position - start)
         position -= size
         block = _read_all(read, position, size)
         end = block.rfind(b"\n") + 1

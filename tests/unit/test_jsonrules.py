@@ -1,6 +1,7 @@
 """The rules of safe JSON agree with the parsers they correct."""
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -9,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journal.errors import StorageErrorCode
-from journal.jsonrules import RuleBroken, check_depth, check_integers, check_strictly
+from journal.jsonrules import (
+    RuleBroken,
+    check_depth,
+    check_integers,
+    check_strictly,
+    has_long_number,
+)
 from journal.limits import DEPTH_MAX, INT_MAX, INT_MIN
 from tests.unit import payloads
 
@@ -78,6 +85,13 @@ def test_an_integer_is_kept_exactly_or_refused(number: int) -> None:
     fits = INT_MIN <= number <= INT_MAX
     assert (broken(b'{"x":[%d]}' % number) is None) is fits
     assert (broken(b'{"x": [%d]}' % number) is None) is fits
+
+
+@given(st.text('0123456789eE.-"a٣', max_size=200))
+def test_a_long_number_is_seen_wherever_it_stands(text: str) -> None:
+    """Case 31: without nineteen digits in a row nothing is walked, so none may be overlooked."""
+    encoded = text.encode()
+    assert has_long_number(encoded) is (re.search(rb"[0-9]{19}", encoded) is not None)
 
 
 def test_integers_are_found_wherever_they_stand() -> None:
