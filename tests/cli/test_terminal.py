@@ -104,3 +104,12 @@ def test_an_empty_answer_says_so(journal: Command) -> None:
     assert "No runs in" in journal.on_terminal("list")[1]
     journal.make_runs(1)
     assert "like that" in journal.on_terminal("list", "--status", "failed")[1]
+
+
+@pytest.mark.parametrize("arguments", LOOKING, ids=lambda each: each[0])
+def test_a_terminal_without_unicode_gets_what_it_can_show(
+    finished: Finished, arguments: list[str]
+) -> None:
+    """A glyph that has no place in an old encoding must not end in a traceback."""
+    code, screen = finished[0].on_terminal(*arguments, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert (code, screen.isascii()) == (0, True)
