@@ -161,9 +161,26 @@ class Phase:
             )
             return [Decision(self.name, event)]
 
-        await self._recorder.decide(decide)
+        try:
+            await self._recorder.decide(decide)
+        except BaseException as failure:
+            if is_cancellation(failure):
+                await self._cancel_start(failure)
+            raise
         self._began = time.monotonic()
         return self
+
+    async def _cancel_start(self, failure: BaseException) -> None:
+        """Cancelled while it waited: it began all the same, and nobody is there to leave it."""
+
+        def decide(state: RunLifecycle) -> list[Decision]:
+            found = state.phase(self.name, self.partition)
+            mine = (RUNNING, self.revision, self.attempt)
+            if (found.status, found.revision, found.attempt) != mine:
+                return []  # it never got its turn
+            return [Decision(self.name, self._failed(failure))]
+
+        await record_exit(self._recorder, decide, failure)
 
     async def __aexit__(
         self,
