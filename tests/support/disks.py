@@ -163,14 +163,16 @@ class FullFiles(Files):
 
 
 class GatedFiles(Files):
-    """A disk whose syncs wait, bounded, while its gate is closed; ``synced`` counts them."""
+    """A disk whose syncs wait, bounded, while its gate is closed; ``begun``, ``synced`` count."""
 
     def __init__(self) -> None:
+        self.begun = 0
         self.synced = 0
         self.gate = threading.Event()
         self.gate.set()
 
     def fdatasync(self, fd: int) -> None:
+        self.begun += 1
         self.gate.wait(60)
         super().fdatasync(fd)
         self.synced += 1
