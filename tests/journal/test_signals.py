@@ -1,0 +1,200 @@
+"""Ctrl-C and SIGTERM in real processes, on both loops; and what they may never leave behind."""
+
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from journal import Journal, interrupts
+from journal.backends.filesystem import FilesystemLog
+from journal.events.phase import PhaseCancelled
+from journal.events.run import RunCancelled
+from journal.ids import RunId, parse_run_id
+from tests.journal.helpers import events, note, records
+from tests.support.logs import read
+from tests.support.processes import other
+
+SLEEPER = """
+import sys, anyio
+from journal import Journal
+
+async def main():
+    async with Journal.open(sys.argv[1]) as journal:
+        async with journal.run(project="nightly") as run:
+            async with run.phase("ingest") as phase:
+                print(run.id, flush=True)
+                await anyio.sleep(60)
+
+anyio.run(main, backend=sys.argv[2])
+"""
+
+BUSY = """
+import sys, anyio
+from journal import Journal
+
+async def main():
+    async with Journal.open(sys.argv[1]) as journal:
+        async with journal.run(project="nightly") as run:
+            print(run.id, flush=True)
+            for number in range(10**9):
+                receipt = run.log("info", f"{number}")
+                if number % 500 == 499:
+                    await receipt
+
+anyio.run(main, backend=sys.argv[2])
+"""
+
+BACKENDS = ["asyncio", "trio"]
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+def check_cancelled(store: Path, run_id: RunId, reason: str) -> None:
+    """The log is whole, and tells what ended the run."""
+    log = FilesystemLog.open(store)
+    found = read(log, run_id)
+    event = found[-1].data
+    assert isinstance(event, RunCancelled)
+    assert event.reason == reason
+    info = log.head(run_id)
+    assert (info.state, info.live) == ("closed", False)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_as_a_cancellation_with_its_name(
+    tmp_path: Path, backend: str, number: signal.Signals
+) -> None:
+    """The way out is walked, phase and run say why, and the process does not look successful."""
+    with other(SLEEPER, tmp_path / "store", backend, errors=subprocess.DEVNULL) as process:
+        run_id = parse_run_id(process.line())
+        process.signal(number)
+        assert process.ended() != 0
+    check_cancelled(tmp_path / "store", run_id, number.name)
+    phase = read(FilesystemLog.open(tmp_path / "store"), run_id)[-2].data
+    assert isinstance(phase, PhaseCancelled)
+    assert phase.reason == number.name
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_at_any_moment_of_a_busy_run_leaves_it_whole(
+    tmp_path: Path, backend: str, number: signal.Signals
+) -> None:
+    """A KeyboardInterrupt may come between any two statements of what emits."""
+    for moment_s in (0.0, 0.04):
+        with other(BUSY, tmp_path / "store", backend, errors=subprocess.DEVNULL) as process:
+            run_id = parse_run_id(process.line())
+            time.sleep(moment_s)
+            process.signal(number)
+            assert process.ended() != 0
+        check_cancelled(tmp_path / "store", run_id, number.name)
+
+
+async def test_handlers_are_put_back(journal: Journal) -> None:
+    """With the last run: nested ones share the watch."""
+    before = [signal.getsignal(number) for number in SIGNALS]
+    async with journal.run(project="nightly"):
+        async with journal.run(project="nightly"):
+            pass
+        assert signal.getsignal(signal.SIGINT) is not before[0]
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+async def test_a_handler_of_the_users_own_stays(journal: Journal) -> None:
+    """Who handles SIGTERM has plans for it; who replaces ours meanwhile keeps the new one."""
+
+    def mine(*_: object) -> None:
+        """Do nothing."""
+
+    before = signal.signal(signal.SIGTERM, mine)
+    try:
+        async with journal.run(project="nightly"):
+            assert signal.getsignal(signal.SIGTERM) is mine
+        assert signal.getsignal(signal.SIGTERM) is mine
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        async with journal.run(project="nightly"):
+            signal.signal(signal.SIGTERM, mine)
+        assert signal.getsignal(signal.SIGTERM) is mine
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_an_interrupt_between_any_two_lines_of_submit_leaves_the_queue_whole(
+    journal: Journal, anyio_backend: str
+) -> None:
+    """
+    Ctrl-C under trio is a KeyboardInterrupt wherever the main task happens to be.
+
+    It is sent at the k-th line that runs inside an emit, for every k there is. What was begun is
+    then done or not done: seqs have no gap, and nobody waits for a writer that thinks it is busy.
+    """
+    import sys
+
+    def interrupted(line: int) -> bool:
+        """Whether the signal, sent before line number ``line`` of one emit, found its moment."""
+        count = 0
+
+        def trace(frame: object, what: str, _: object) -> object:
+            nonlocal count
+            code = getattr(frame, "f_code", None)
+            if "/journal/" not in getattr(code, "co_filename", "") or what == "exception":
+                return trace
+            count += what == "line"
+            if count == line and what == "line":
+                signal.raise_signal(signal.SIGINT)
+            return trace
+
+        sys.settrace(trace)  # type: ignore[arg-type]
+        try:
+            run.emit(note(str(line)))
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(None)
+        return False
+
+    async with journal.run(project="nightly") as run:
+        lines = 1
+        while interrupted(lines):
+            lines += 1
+        await run.append(note("still at work"))
+    assert lines > 60
+    found = records(journal, run.id)
+    assert [record.seq for record in found] == list(range(1, len(found) + 1))
+    assert events(journal, run.id)[-2:] == ["annotation_added", "run_completed"]
+
+
+def test_an_interrupt_that_was_held_is_delivered_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is put off, never lost; and only the main thread puts anything off."""
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    try:
+        interrupts.begin()
+        with interrupts.held:
+            with interrupts.held:
+                signal.raise_signal(signal.SIGINT)
+            assert seen == []
+        assert seen == [signal.SIGINT]
+        assert interrupts.reason() == "SIGINT"
+        entered = threading.Event()
+        leave = threading.Event()
+
+        def elsewhere() -> None:
+            with interrupts.held:
+                entered.set()
+                leave.wait(30)
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        entered.wait(30)
+        signal.raise_signal(signal.SIGINT)
+        assert len(seen) == 2
+        leave.set()
+        thread.join()
+    finally:
+        interrupts.end()
+        signal.signal(signal.SIGINT, before)
