@@ -152,7 +152,7 @@ class Session:
         self._began = time.monotonic()
 
     def run(self, work: Work) -> int:
-        """Do the work; gives the exit code. Raises what stopped it before there was a run."""
+        """Do the work; gives the exit code. Raises what is a defect of somebody's program."""
         import anyio
 
         if not self._settings.json:
@@ -161,24 +161,18 @@ class Session:
 
             self._watch = live.watch
         try:
-            anyio.run(self._work, work)
+            try:
+                anyio.run(self._work, work)
+            finally:
+                if self._watcher is not None:
+                    self._watcher.close()
         except KeyboardInterrupt:
-            self._close()
             return self._interrupted()
         except Exception as failure:
-            self._close()
-            if self._run is None:
-                raise
-            if self._run.state.status == "failed":
-                return self._failed(self._run, failure)
-            # The storage broke, so nothing in the log says how it ended.
-            code = exits.report(failure, self._settings)
+            code = self._ended_badly(failure)
             if code is None:
                 raise
-            if not self._settings.json:
-                self._say_next(self._run)
             return code
-        self._close()
         return self._completed()
 
     async def _work(self, work: Work) -> None:
@@ -193,10 +187,6 @@ class Session:
                     self._watcher = self._watch(journal.log, run.id, run.seq)
 
             await work(journal, on_run)
-
-    def _close(self) -> None:
-        if self._watcher is not None:
-            self._watcher.close()
 
     def _completed(self) -> int:
         assert self._run is not None
@@ -217,6 +207,16 @@ class Session:
             exits.say(f"Run {run.id} was interrupted and is {run.state.status}.")
             self._say_next(run)
         return exits.INTERRUPTED
+
+    def _ended_badly(self, failure: Exception) -> int | None:
+        run = self._run
+        if run is not None and run.state.status == "failed":
+            return self._failed(run, failure)
+        # It never began; or the storage broke, and nothing in the log says how it ended.
+        code = exits.report(failure, self._settings)
+        if run is not None and code is not None and not self._settings.json:
+            self._say_next(run)
+        return code
 
     def _failed(self, run: "Run", failure: Exception) -> int:
         import anyio

@@ -194,3 +194,16 @@ def test_a_full_disk_is_exit_5_with_the_way_on(journal: Command) -> None:
     assert f"next: journal resume {run_id}" in ran.stderr
     assert journal("verify", run_id).returncode == 0
     assert journal("resume", run_id).returncode == 0
+
+
+def test_a_phase_that_calls_exit_has_failed(journal: Command) -> None:
+    """Some parser of arguments calls `sys.exit`: the run fails like any other, and never hangs."""
+    (journal.folder / "quits.py").write_text(
+        "import sys\nfrom journal import Pipeline\npipeline = Pipeline('quits')\n"
+        "@pipeline.phase()\nasync def quit() -> None:\n    sys.exit(7)\n"
+    )
+    code, screen = journal.on_terminal("run", "quits.py")
+    assert code == 1
+    assert "quit: RuntimeError: the phase called sys.exit(7)" in screen
+    assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h")
+    assert journal.records("list")[0]["status"] == "failed"
