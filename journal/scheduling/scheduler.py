@@ -223,6 +223,11 @@ class Scheduler:
                     value = await value
                 returns = definition.signature.returns
                 value, artifact_id = await store_output(self._journal, phase, returns, value)
+            except SystemExit as stop:
+                # Out of a task it would stop the loop in the middle of what is being recorded.
+                exited = RuntimeError(f"the phase called sys.exit({stop.code!r})")
+                tries.note(exited)
+                raise exited from stop
             except Exception as failure:
                 tries.note(failure)
                 raise
