@@ -39,6 +39,7 @@ OS_PATH_CALLS = frozenset(
     """.split()
 )
 WHOLE_MODULES = frozenset({"fcntl", "glob", "io", "mmap", "shutil", "tempfile"})
+IN_MEMORY = frozenset({"io.BytesIO", "io.StringIO"})
 BUILTINS = frozenset({"open"})
 # Methods of Path (and of anyio.Path) that no other type in this project has.
 PATH_METHODS = frozenset(
@@ -81,7 +82,7 @@ def _imported(node: ast.ImportFrom, alias: ast.alias) -> bool:
         return alias.name in OS_PATH_CALLS
     if node.module == "anyio":
         return alias.name in {"Path", "open_file", "wrap_file"}
-    return node.module in WHOLE_MODULES
+    return node.module in WHOLE_MODULES and f"{node.module}.{alias.name}" not in IN_MEMORY
 
 
 def _resolve(called: str, names: dict[str, str]) -> str:
@@ -93,6 +94,8 @@ def _reaches_a_disk(called: str, call: ast.Call) -> bool:
     owner, _, method = called.rpartition(".")
     if not owner:
         return method in BUILTINS
+    if called in IN_MEMORY:
+        return False
     if owner in {"os", "posix"}:
         return method in OS_CALLS
     if owner in {"os.path", "posixpath"}:
