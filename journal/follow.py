@@ -3,16 +3,17 @@ New events of a run as they become durable, written by this process or by anothe
 
 Looks at the head, which costs one small read; never holds a lock, never disturbs a writer.
 
-Below: chain, ids, log, record. Above: nothing here; ``projections`` gives it to people.
+Below: errors, chain, ids, log, record. Above: nothing here; ``projections`` gives it to people.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import partial
 
 import anyio
 import anyio.to_thread
 
 from journal.chain import Chain
+from journal.errors import StorageError
 from journal.ids import RunId
 from journal.log import EventLog, HeadInfo
 from journal.record import Record
@@ -24,7 +25,7 @@ _LINES_MAX = 1_000
 
 async def follow(
     log: EventLog, run_id: RunId, after_seq: int = 0
-) -> AsyncIterator[tuple[bytes, Record]]:
+) -> AsyncGenerator[tuple[bytes, Record], None]:
     """
     Every line after ``after_seq``, with its record, checked along the chain; then the new ones.
 
@@ -51,7 +52,12 @@ def _next(log: EventLog, chain: Chain, info: HeadInfo) -> list[tuple[bytes, Reco
     """The next lines, at most so many that memory stays bounded however far behind we are."""
     found = []
     for line in log.read(RunId(chain.run_id), chain.position, info.head.position):
-        found.append((line, chain.follow(line)))
+        try:
+            found.append((line, chain.follow(line)))
+        except StorageError:
+            if not found:
+                raise
+            break  # what stands above the damage is given first; the next look raises it
         if len(found) == _LINES_MAX:
             break
     return found

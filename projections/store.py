@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio.to_thread
 
@@ -194,7 +194,7 @@ class Projections:
         run = parse_run_id(run_id)
         log, _ = await self._in_thread(self._sources)
         if until is None:
-            found = cast("AsyncGenerator[Line, None]", follow(log, run, after))
+            found = follow(log, run, after)
         else:
             found = stream(
                 lambda: reading.lines(log, run, after, until),
