@@ -194,7 +194,7 @@ def keep_aside(files: Files, folder: str, read: Read, tail: Tail) -> None:
     torn = f"{folder}/torn"
     if not files.is_folder(torn):
         files.mkdir(torn)
-        files.fsync_dir(folder)
+    files.fsync_dir(folder)  # also of a folder that is there: a kill may have come before its sync
     path = f"{torn}/{tail.head.seq}-{hashlib.sha256(data).hexdigest()}"
     if files.status_of(path) is not None:
         files.unlink(path)  # a crash may have left it half
