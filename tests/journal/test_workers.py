@@ -35,16 +35,19 @@ def test_jobs_that_need_each_other_run_side_by_side(pool: Workers) -> None:
 def test_there_are_as_many_threads_as_jobs_at_once_and_no_more(pool: Workers) -> None:
     """Up to the bound; what comes then waits its turn, and is done."""
     gate = threading.Event()
-    done = threading.Semaphore(0)
+    begun, done = threading.Semaphore(0), threading.Semaphore(0)
     names: set[str] = set()
 
     def job() -> None:
         names.add(threading.current_thread().name)
+        begun.release()
         gate.wait(30)
         done.release()
 
     for _ in range(WORKERS_MAX * 3):
         pool.soon(job)
+    for _ in range(WORKERS_MAX):
+        assert begun.acquire(timeout=30)
     gate.set()
     for _ in range(WORKERS_MAX * 3):
         assert done.acquire(timeout=30)
