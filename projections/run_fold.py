@@ -25,8 +25,8 @@ class Used(msgspec.Struct, omit_defaults=True):
     cost_usd: float = 0.0
     requests: int = 0
 
-    def add(self, usage: step.Usage) -> None:
-        """Add one step's."""
+    def add(self, usage: "step.Usage | Used") -> None:
+        """Add one step's, or those of a whole phase."""
         self.tokens_in += usage.tokens_in
         self.tokens_out += usage.tokens_out
         self.cost_usd += usage.cost_usd
@@ -75,12 +75,11 @@ class RunFold(msgspec.Struct, omit_defaults=True, kw_only=True):
     reason: str | None = None
     unknown: tuple[str, ...] = ()
     phases: dict[str, dict[str, PartitionFold]] = {}  # partition "" stands for none
+    outside: PartitionFold = msgspec.field(default_factory=PartitionFold)  # steps of no phase
     artifacts: int = 0
     artifact_bytes: int = 0
     artifacts_failed: int = 0
     artifacts_deleted: int = 0
-    steps: dict[str, int] = {}
-    usage: Used = msgspec.field(default_factory=Used)
     log_lines: dict[str, int] = {}
     annotations: int = 0
     user_events: int = 0
@@ -93,26 +92,38 @@ def escape(part: str) -> str:
 
 
 @lru_cache(maxsize=8192)
-def phase_keys(name: str, label: str, *fields: str) -> tuple[Key, ...]:
-    """Fields of a partition; without any, the whole of it and the phase's own word."""
-    top = f"/phases/{escape(name)}"
-    inside = f"{top}/partitions/{escape(label)}"
-    return tuple(f"{inside}/{field}" for field in fields) or (f"{top}/status", inside)
+def phase_keys(name: str, label: str) -> tuple[Key, ...]:
+    """The phase's own word, and the whole of one partition."""
+    return (f"/phases/{escape(name)}/status", _inside(name, label))
+
+
+@lru_cache(maxsize=8192)
+def progress_keys(name: str, label: str) -> tuple[Key, ...]:
+    """How far a partition is."""
+    return (f"{_inside(name, label)}/progress",)
+
+
+@lru_cache(maxsize=8192)
+def step_keys(name: str, label: str) -> tuple[Key, ...]:
+    """What is counted of steps, for the run and for a partition."""
+    inside = _inside(name, label)
+    return (*ALL_STEPS, f"{inside}/steps", f"{inside}/usage")
 
 
 @lru_cache(maxsize=8192)
 def new_phase_keys(name: str) -> tuple[Key, ...]:
-    """A phase that was not there, or one with a partition more."""
-    return (f"/phases/{escape(name)}",)
+    """A phase that was not there, or one with a partition more; what was counted there, too."""
+    return (f"/phases/{escape(name)}", *ALL_STEPS)
 
 
-def reach(state: RunFold, name: str, label: str) -> tuple[PartitionFold, bool]:
-    """The partition, made where it is missing; whether it was."""
-    partitions = state.phases.get(name)
-    if partitions is None:
-        partitions = state.phases[name] = {}
-    found = partitions.get(label)
-    if found is not None:
-        return found, False
-    found = partitions[label] = PartitionFold()
-    return found, True
+ALL_STEPS: tuple[Key, ...] = ("/totals/steps", "/totals/usage")
+
+
+def _inside(name: str, label: str) -> Key:
+    return f"/phases/{escape(name)}/partitions/{escape(label)}"
+
+
+def make(state: RunFold, name: str, label: str) -> PartitionFold:
+    """A partition that was not there before."""
+    found = state.phases.setdefault(name, {})[label] = PartitionFold()
+    return found

@@ -4,6 +4,7 @@ From the private struct to the model that people see; nothing is decided here bu
 Below: run_models, run_fold. Above: run_state.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from journal.events.base import ErrorInfo
 from journal.events.phase import PhaseProgress, PhaseRef
 from journal.events.run import PlannedPhase
-from projections.run_fold import PartitionFold, RunFold
+from projections.run_fold import PartitionFold, RunFold, Used
 from projections.run_models import (
     CodeState,
     Failure,
@@ -169,14 +170,20 @@ def _result(ref: PhaseRef | None) -> ResultRef | None:
 
 
 def _totals(state: RunFold) -> Totals:
+    steps, usage = Counter(state.outside.steps), Used()
+    usage.add(state.outside.usage)
+    for partitions in state.phases.values():
+        for found in partitions.values():
+            steps.update(found.steps)
+            usage.add(found.usage)
     return Totals(
         events=state.seq,
         artifacts=state.artifacts,
         artifact_bytes=state.artifact_bytes,
         artifacts_failed=state.artifacts_failed,
         artifacts_deleted=state.artifacts_deleted,
-        steps=StepCounts(**state.steps),
-        usage=UsageSum(**msgspec.structs.asdict(state.usage)),
+        steps=StepCounts(**steps),
+        usage=UsageSum(**msgspec.structs.asdict(usage)),
         log_lines=LogLines(**state.log_lines),
         annotations=state.annotations,
         user_events=state.user_events,

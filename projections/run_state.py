@@ -28,7 +28,15 @@ from journal.lifecycle import (
 from journal.record import Record
 from projections import run_present
 from projections.fold import Key
-from projections.run_fold import PartitionFold, RunFold, new_phase_keys, phase_keys, reach
+from projections.run_fold import (
+    PartitionFold,
+    RunFold,
+    make,
+    new_phase_keys,
+    phase_keys,
+    progress_keys,
+    step_keys,
+)
 from projections.run_models import RunState
 
 __all__ = ["RunState", "RunStateProjection"]
@@ -127,14 +135,18 @@ def _interrupt(state: RunFold) -> None:
 def _phase_moved(state: RunFold, record: Record, event: Any) -> Sequence[Key]:
     """What all events of a phase have in common; then what is special about this one."""
     name, label = record.phase or "", event.partition or ""
-    found, new = reach(state, name, label)
+    keys = phase_keys(name, label)
+    try:
+        found = state.phases[name][label]
+    except KeyError:
+        found, keys = make(state, name, label), new_phase_keys(name)
     moved: PhaseEvent = event
     tried = found.attempt if moved.revision == found.revision else 0
     found.status = PHASE_TRANSITIONS[type(moved)][1]
     found.revision = moved.revision
     found.attempt = getattr(moved, "attempt", tried)
     _PHASE_DETAILS[type(moved)](found, record.timestamp, moved)
-    return new_phase_keys(name) if new else phase_keys(name, label)
+    return keys
 
 
 def _phase_started(found: PartitionFold, now: str, event: phase.PhaseStarted) -> None:
@@ -183,39 +195,35 @@ _PHASE_DETAILS: dict[type[Event], Callable[[PartitionFold, str, Any], None]] = {
 
 
 def _phase_progress(state: RunFold, record: Record, event: phase.PhaseProgress) -> Sequence[Key]:
-    if record.phase is None:
+    name, label = record.phase, event.partition or ""
+    if name is None:
         return ()
-    label = event.partition or ""
-    found, new = reach(state, record.phase, label)
-    found.progress = event
-    return new_phase_keys(record.phase) if new else phase_keys(record.phase, label, "progress")
+    try:
+        state.phases[name][label].progress = event
+    except KeyError:
+        make(state, name, label).progress = event
+        return new_phase_keys(name)
+    return progress_keys(name, label)
 
 
 # -- what is counted -----------------------------------------------------------------------------
 
-_STEPS_KEYS = ("/totals/steps", "/totals/usage")
-
 
 def _step_handler(what: str) -> Callable[[RunFold, Record, Any], Sequence[Key]]:
-    """Count a step as ``what``, for the run and for its phase."""
+    """Count a step as ``what`` where it happened; ``present`` adds up the run's."""
 
     def apply(state: RunFold, record: Record, event: Any) -> Sequence[Key]:
-        steps = state.steps
-        steps[what] = steps.get(what, 0) + 1
+        name, label = record.phase, event.partition or ""
+        try:
+            found = state.phases[name][label] if name is not None else state.outside
+            keys = step_keys(name or "", label)
+        except KeyError:
+            found, keys = make(state, name or "", label), new_phase_keys(name or "")
+        found.steps[what] = found.steps.get(what, 0) + 1
         usage: step.Usage | None = None if what == "started" else event.usage
         if usage is not None:
-            state.usage.add(usage)
-        if record.phase is None:
-            return _STEPS_KEYS
-        label = event.partition or ""
-        found, new = reach(state, record.phase, label)
-        steps = found.steps
-        steps[what] = steps.get(what, 0) + 1
-        if usage is not None:
             found.usage.add(usage)
-        if new:
-            return (*_STEPS_KEYS, *new_phase_keys(record.phase))
-        return _STEPS_KEYS + phase_keys(record.phase, label, "steps", "usage")
+        return keys
 
     return apply
 

@@ -7,6 +7,7 @@ Below: replay. Above: store.
 """
 
 from datetime import datetime
+from itertools import islice
 
 from journal.chain import Chain
 from journal.errors import StorageError, StorageErrorCode, storage_error
@@ -33,15 +34,18 @@ def fold_to(
     last_seq, last_stamp = _bounds(run_id, head, at)
     chain, state = Chain(run_id), RUN_STATE.initial(run_id)
     follow, apply = chain.follow, RUN_STATE.apply
-    for line in log.read(run_id, 0, head.position):
-        record = follow(line)
-        if record.timestamp > last_stamp:
-            break
-        apply(state, record)
+    lines = log.read(run_id, 0, head.position)
+    # Two legs, so that the line that was read before is looked at where the fold passes it.
+    legs = (known.seq, last_seq) if known is not None and known.seq < last_seq else (last_seq,)
+    for seq in legs:
+        for line in islice(lines, seq - chain.seq):
+            record = follow(line)
+            if record.timestamp > last_stamp:
+                lines = iter(())
+                break
+            apply(state, record)
         if known is not None and chain.seq == known.seq:
             check_same(run_id, known, Head(chain.seq, chain.position, chain.hash))
-        if chain.seq == last_seq:
-            break
     if state.seq == 0:
         raise _no_such_point(run_id, "before its first event")
     return state

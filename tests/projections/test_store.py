@@ -251,15 +251,21 @@ async def test_a_run_is_named_in_every_way_that_people_name_it(log: FilesystemLo
 
 
 async def test_a_run_whose_writer_died_says_so(log: FilesystemLog) -> None:
-    """A run that will never end by itself must not look like one that goes on."""
+    """A run that will not end by itself must not look like one that goes on, closed or not."""
     from journal.backends import lease as leases
 
     alive, dead = (Writer(log).write(created(), run.RunStarted()) for _ in range(2))
-    ended = Writer(log).write(created()).close()
+    ended = Writer(log).write(created(), run.RunStarted(), run.RunCompleted()).close()
+    left = Writer(log).write(created(), run.RunStarted()).close()
     leases.close(log.files, dead.lease)  # type: ignore[arg-type]
     async with Projections.open(log.root) as runs:
         found = {each.run_id: each.writer_gone for each in await runs.list()}
-        assert found == {alive.run_id: False, dead.run_id: True, ended.run_id: False}
+        assert found == {
+            alive.run_id: False,
+            dead.run_id: True,
+            ended.run_id: False,
+            left.run_id: True,
+        }
         assert await runs.writer_gone(dead.run_id)
         assert not await runs.writer_gone(alive.run_id)
     alive.close()
