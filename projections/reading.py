@@ -65,10 +65,9 @@ def list_runs(
 
 
 def writer_gone(log: EventLog, run_id: RunId) -> bool:
-    """Whether a run is open though nobody holds its lock: its process died."""
+    """Whether nobody holds the run's lock; of a run that did not end: its writer died or left."""
     with suppress(StorageError):  # a run that cannot be read says so elsewhere
-        info = log.head(run_id)
-        return info.state == "open" and not info.live
+        return not log.head(run_id).live
     return False
 
 

@@ -78,7 +78,7 @@ class RunIndexRecord(_Model):
     artifacts: int = Field(0, description="artifacts stored, deleted ones included")
     error: RunIndexError | None = Field(None, description="why it failed or cannot be read")
     parent: RunIndexParent | None = Field(None, description="where it comes from")
-    writer_gone: bool = Field(False, description="whether it is open though its writer died")
+    writer_gone: bool = Field(False, description="whether it did not end though nobody writes it")
 
 
 class IndexFold(msgspec.Struct, omit_defaults=True, kw_only=True):

@@ -140,7 +140,7 @@ class Projections:
         return (await self._in_thread(lambda: self._sources()[0].head(run))).head
 
     async def writer_gone(self, run_id: str) -> bool:
-        """Whether a run is open though its writer died."""
+        """Whether nobody writes the run now: of a run that did not end, its writer died or left."""
         run = parse_run_id(run_id)
         return await self._in_thread(lambda: reading.writer_gone(self._sources()[0], run))
 
