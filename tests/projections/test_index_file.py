@@ -15,7 +15,7 @@ from projections.catchup import catch_up
 from projections.replay import RUN_STATE
 from projections.sqlite import Index
 from tests.projections.helpers import Writer, created, stored
-from tests.projections.test_catchup import dump, fresh, visit
+from tests.projections.indexes import dump, fresh, visit
 
 
 @pytest.fixture

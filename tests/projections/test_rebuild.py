@@ -18,7 +18,7 @@ from projections import questions
 from projections.rebuild import rebuild
 from projections.sqlite import Index
 from tests.projections.helpers import Writer, created, stored
-from tests.projections.test_catchup import Between, dump, fresh, statuses, visit
+from tests.projections.indexes import Between, dump, fresh, statuses, visit
 
 
 @pytest.fixture
