@@ -21,12 +21,13 @@ import anyio
 import anyio.to_thread
 from pydantic import BaseModel
 
+from journal import interrupts
 from journal.artifacts.filesystem import FilesystemArtifacts
 from journal.artifacts.store import ArtifactMetadata, ArtifactStore
 from journal.artifacts.transfer import load_payload
 from journal.backends.filesystem import FilesystemLog
 from journal.draft import freeze
-from journal.errors import StorageError, StorageErrorCode, storage_error
+from journal.errors import StorageBatchError, StorageError, StorageErrorCode, storage_error
 from journal.events.base import Event
 from journal.events.log import LogRecovered
 from journal.events.run import (
@@ -91,7 +92,11 @@ class Journal:
             await journal.close()
 
     async def close(self) -> None:
-        """Close what is still open, without an event that ends it: it can be resumed."""
+        """
+        Close what is still open, without an event that ends it: it can be resumed.
+
+        Raises a failure that nobody has seen; ``StorageBatchError`` where several runs have one.
+        """
         self._closed = True
         failures: list[StorageError] = []
         with anyio.CancelScope(shield=True):
@@ -101,8 +106,12 @@ class Journal:
                         await anyio.to_thread.run_sync(writer.close)
                     except StorageError as failure:
                         failures.append(failure)  # the others are closed all the same
+                    finally:
+                        self._forget(writer)
             finally:
                 await anyio.to_thread.run_sync(self._workers.close)
+        if len(failures) > 1:
+            raise StorageBatchError(failures[0].info, failures)
         if failures:
             raise failures[0]
 
@@ -199,7 +208,10 @@ class Journal:
             try:
                 await recorder.append(decide(writer))
             except BaseException:
-                await anyio.to_thread.run_sync(writer.abandon)
+                try:
+                    await anyio.to_thread.run_sync(writer.abandon)
+                finally:
+                    self._forget(writer)
                 raise
             return recorder
 
@@ -256,7 +268,14 @@ class Journal:
 
     def _recorder(self, writer: Writer) -> Recorder:
         self._writers.add(writer)
-        return Recorder(writer, self.artifacts, self._writers.discard, self._new_id)
+        interrupts.begin()
+        return Recorder(writer, self.artifacts, self._forget, self._new_id)
+
+    def _forget(self, writer: Writer) -> None:
+        """A writer is closed, by whichever of several ways."""
+        if writer in self._writers:
+            self._writers.discard(writer)
+            interrupts.end()
 
     def _services(self) -> dict[str, Any]:
         return {"workers": self._workers, "bridge": self._bridge, "now": self._now}

@@ -59,7 +59,6 @@ class Run:
         # Shielded: cancelled half-way, nobody would give the lease back.
         with anyio.CancelScope(shield=True):
             self._recorder = await self._opener()
-        interrupts.begin()
         return self
 
     async def __aexit__(
@@ -75,7 +74,6 @@ class Run:
                     self._writing, lambda state: self._ending(state, failure), failure
                 )
         finally:
-            interrupts.end()
             await self.close(failure)
 
     def _ending(self, state: RunLifecycle, failure: BaseException | None) -> list[Decision]:
@@ -121,7 +119,12 @@ class Run:
 
     @property
     def seq(self) -> int:
-        """The last seq that is durable."""
+        """The last seq that was given out: what ``expected_seq`` of the next append is."""
+        return self._writing.writer.accepted_seq
+
+    @property
+    def durable_seq(self) -> int:
+        """The last seq that is durable; behind ``seq`` while emitted events are on their way."""
         return self._writing.writer.seq
 
     @property
