@@ -38,7 +38,7 @@ def last(journal: Journal, run_id: str, event: str) -> Record:
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait, bounded, for what no event announces."""
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         while not condition():  # noqa: ASYNC110 - that nobody has to announce it is the point
             await anyio.sleep(0.002)
 

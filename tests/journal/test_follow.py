@@ -36,7 +36,7 @@ anyio.run(main)
 async def names(journal: Journal, run_id: str, after_seq: int = 0) -> list[str]:
     """All that following gives, to its end."""
     found = []
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         async for line, record in follow(journal.log, parse_run_id(run_id), after_seq):
             assert line.endswith(record.hash.encode() + b'"}\n')
             found.append(record.event)
@@ -63,7 +63,7 @@ async def test_new_events_come_as_they_are_written(journal: Journal) -> None:
             found.append(record.seq)
             started.set()
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         async with anyio.create_task_group() as tasks, journal.run(project="nightly") as run:
             tasks.start_soon(watch, run.id)
             await started.wait()
@@ -87,7 +87,7 @@ async def converse(journal: Journal, writer: Other, run_id: str) -> list[str]:
     """Say three words, each after the one before was seen."""
     words = iter(["one", "two", "three"])
     found: list[str] = []
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         async with aclosing(follow(journal.log, parse_run_id(run_id))) as lines:
             async for _, record in lines:
                 found.append(getattr(record.data, "text", record.event))
@@ -106,7 +106,7 @@ async def test_following_ends_when_the_writer_has_died(store: Path) -> None:
         async def watch(run_id: str) -> None:
             found.extend(await names(journal, run_id))
 
-        with other(TALKER, store) as writer, anyio.fail_after(30):
+        with other(TALKER, store) as writer, anyio.fail_after(120):
             run_id = await anyio.to_thread.run_sync(writer.line)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(watch, run_id)

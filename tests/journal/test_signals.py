@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from journal import Journal, interrupts
+from journal import Journal, StorageError, interrupts
 from journal.backends.filesystem import FilesystemLog
 from journal.events.phase import PhaseCancelled
-from journal.events.run import RunCancelled
+from journal.events.run import CodeVersion, RunCancelled
 from journal.ids import RunId, parse_run_id
 from tests.journal.helpers import events, note, records
 from tests.support.logs import read
@@ -103,6 +103,22 @@ async def test_handlers_are_put_back(journal: Journal) -> None:
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
+async def test_handlers_are_put_back_whichever_way_a_run_is_left(store: Path) -> None:
+    """Closed without an end, refused when it was opened, or closed with its journal."""
+    before = [signal.getsignal(number) for number in SIGNALS]
+    async with Journal.open(store) as journal:
+        run = await journal.run(project="nightly").__aenter__()
+        await run.close()
+        await run.close()
+        assert [signal.getsignal(number) for number in SIGNALS] == before
+        await journal.run(project="nightly").__aenter__()
+        async with journal.run(project="nightly", code=CodeVersion(git_commit="a")) as other_code:
+            pass
+        with pytest.raises(StorageError):
+            await journal.resume(other_code.id, code=CodeVersion(git_commit="b")).__aenter__()
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
 async def test_a_handler_of_the_users_own_stays(journal: Journal) -> None:
     """Who handles SIGTERM has plans for it; who replaces ours meanwhile keeps the new one."""
 
@@ -186,11 +202,11 @@ def test_an_interrupt_that_was_held_is_delivered_after(monkeypatch: pytest.Monke
         def elsewhere() -> None:
             with interrupts.held:
                 entered.set()
-                leave.wait(30)
+                leave.wait(120)
 
         thread = threading.Thread(target=elsewhere)
         thread.start()
-        entered.wait(30)
+        entered.wait(120)
         signal.raise_signal(signal.SIGINT)
         assert len(seen) == 2
         leave.set()

@@ -23,12 +23,12 @@ def test_jobs_that_need_each_other_run_side_by_side(pool: Workers) -> None:
         first = threading.Event()
 
         def waits(first: threading.Event = first, second: threading.Event = second) -> None:
-            if second.wait(30):
+            if second.wait(120):
                 first.set()
 
         pool.soon(waits)
         pool.soon(second.set)
-        assert first.wait(30)
+        assert first.wait(120)
     pool.close()
 
 
@@ -41,16 +41,16 @@ def test_there_are_as_many_threads_as_jobs_at_once_and_no_more(pool: Workers) ->
     def job() -> None:
         names.add(threading.current_thread().name)
         begun.release()
-        gate.wait(30)
+        gate.wait(120)
         done.release()
 
     for _ in range(WORKERS_MAX * 3):
         pool.soon(job)
     for _ in range(WORKERS_MAX):
-        assert begun.acquire(timeout=30)
+        assert begun.acquire(timeout=120)
     gate.set()
     for _ in range(WORKERS_MAX * 3):
-        assert done.acquire(timeout=30)
+        assert done.acquire(timeout=120)
     assert len(names) == WORKERS_MAX
     pool.close()
 
@@ -60,10 +60,10 @@ def test_a_delayed_job_runs_once_however_often_it_is_asked_for(pool: Workers) ->
     count = threading.Semaphore(0)
     for _ in range(100):
         pool.delayed(count.release)
-    assert count.acquire(timeout=30)
+    assert count.acquire(timeout=120)
     assert not count.acquire(timeout=0.1)
     pool.delayed(count.release)
-    assert count.acquire(timeout=30)
+    assert count.acquire(timeout=120)
     pool.close()
 
 
@@ -83,7 +83,7 @@ def test_a_system_that_gives_no_more_threads_is_no_hang(monkeypatch: pytest.Monk
         pool.soon(done.release)
         pool.delayed(done.release)
     for _ in range(40):
-        assert done.acquire(timeout=30)
+        assert done.acquire(timeout=120)
     pool.close()
 
     def never(thread: threading.Thread) -> None:
@@ -109,17 +109,17 @@ def test_closing_waits_for_what_was_handed_in(pool: Workers) -> None:
     assert sorted(finished) == list(range(30))
     late = threading.Event()
     pool.soon(late.set)
-    assert late.wait(30)
+    assert late.wait(120)
 
 
 def test_nothing_of_a_closed_pool_is_left(pool: Workers) -> None:
     """Threads of a journal end with it, the ticker too."""
     ticked = threading.Event()
     pool.delayed(ticked.set)
-    assert ticked.wait(30)
+    assert ticked.wait(120)
     pool.close()
     pool.delayed(ticked.set)
     ticker = pool._ticker
     assert ticker is not None
-    ticker.join(30)
+    ticker.join(120)
     assert not [thread for thread in [*pool._threads, ticker] if thread.is_alive()]

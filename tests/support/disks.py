@@ -173,7 +173,7 @@ class GatedFiles(Files):
 
     def fdatasync(self, fd: int) -> None:
         self.begun += 1
-        self.gate.wait(60)
+        self.gate.wait(180)
         super().fdatasync(fd)
         self.synced += 1
 

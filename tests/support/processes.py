@@ -32,7 +32,7 @@ class Other:
 
     def ended(self) -> int:
         """Wait for its end, bounded; its exit code, negative for a signal."""
-        return self.process.wait(30)
+        return self.process.wait(120)
 
     def rest(self) -> str:
         """What it prints until its end."""

@@ -57,7 +57,7 @@ def drafts(run_id: RunId, events: Sequence[Event], key: str | None = None) -> li
 def settled(receipt: Receipt) -> Appended:
     """Wait, bounded, until a receipt is durable; raises its failure."""
     receipt.hurry()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not receipt.durable:
         if receipt.error is not None:
             receipt.seen = True
