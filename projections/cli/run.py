@@ -189,7 +189,8 @@ class Session:
             await work(journal, on_run)
 
     def _completed(self) -> int:
-        assert self._run is not None
+        if self._run is None:
+            raise RuntimeError("the pipeline ended without having made a run")
         counts = self._run.state.counts()
         took = duration(time.monotonic() - self._began)
         what = f"{count(counts.phases_completed, 'phase')}, {count(counts.artifacts, 'artifact')}"

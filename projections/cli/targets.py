@@ -83,9 +83,7 @@ def home_of(store: str) -> Path:
 
 def traceback_of(broken: Broken) -> str:
     """The target's own exception with its own frames: what its author needs, and nothing else."""
-    cause = broken.__cause__
-    assert cause is not None
-    told = traceback.TracebackException.from_exception(cause)
+    told = traceback.TracebackException.from_exception(broken.__cause__ or broken)
     for each in (told, told.__cause__, told.__context__):
         if each is not None:
             each.stack[:] = [frame for frame in each.stack if not _is_machinery(frame.filename)]
