@@ -5,7 +5,7 @@ Owns the codes, the body (``StorageErrorInfo``), the exception and the map from 
 system's errors. Never holds a payload: an error may be logged anywhere.
 
     StorageError            one thing went wrong; ``info`` says what, where, what next
-    └── StorageBatchError   several did (rebuild, import); ``errors`` holds each
+    └── StorageBatchError   several did (closing a journal); ``errors`` holds each
 
 Below: nothing. Above: everything. Next to read: ``limits.py``, then ``docs/format.md``.
 """

@@ -58,6 +58,7 @@ class Files:
 
     def close(self, fd: int) -> None:
         """Close a descriptor."""
+        _locked.discard(fd)
         os.close(fd)
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
@@ -158,7 +159,10 @@ class Files:
         """Take the exclusive lock of an open file if it is free; it goes with the descriptor."""
         from filelock import lock_descriptor  # late: 60 ms that a reader need not pay
 
-        return lock_descriptor(fd, blocking=False)
+        taken = lock_descriptor(fd, blocking=False)
+        if taken:
+            _locked.add(fd)
+        return taken
 
     def unlock(self, fd: int) -> None:
         """Let go of the lock, also for a forked child that holds a copy of the descriptor."""
@@ -186,6 +190,20 @@ class Files:
         finally:
             self.close(fd)
         return False
+
+
+_locked: set[int] = set()
+
+
+def _close_locks() -> None:
+    """A forked child has a copy of each lock, which would keep it when its parent is killed."""
+    for fd in _locked:
+        with contextlib.suppress(OSError):
+            os.close(fd)
+    _locked.clear()
+
+
+os.register_at_fork(after_in_child=_close_locks)
 
 
 def read_small(files: Files, path: str, bytes_max: int) -> bytes | None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NewType
 
 from journal.errors import StorageErrorCode, storage_error
-from journal.limits import LABEL_BYTES_MAX, PARTITION_BYTES_MAX
+from journal.limits import LABEL_BYTES_MAX, NAME_CHARS_MAX, PARTITION_BYTES_MAX
 
 RunId = NewType("RunId", str)
 """A UUIDv7 in lower-case canonical form: its first 48 bits are the time of creation in ms."""
@@ -31,7 +31,7 @@ Label = NewType("Label", str)
 """A free label (artifact id, actor, external id): 1 to 256 bytes of printable NFC text."""
 
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{NAME_CHARS_MAX - 1}}}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -20,6 +20,7 @@ from journal.events import artifact, phase, run
 from journal.events.base import Event
 from journal.events.phase import PhaseRef
 from journal.events.registry import UnknownEvent
+from journal.limits import UNKNOWN_NAMES_MAX
 
 PENDING, RUNNING, COMPLETED, FAILED, CANCELLED = (
     "pending",
@@ -49,19 +50,8 @@ RUN_TRANSITIONS: MappingProxyType[type[Event], tuple[frozenset[str], str | None]
 )
 """Event of a run -> the states it may happen in, and the state after (``None``: as before)."""
 
-_STARTABLE = frozenset(
-    {
-        PENDING,
-        COMPLETED,
-        FAILED,
-        CANCELLED,
-        INTERRUPTED,
-        BLOCKED,
-        SKIPPED,
-        INVALIDATED,
-    }
-)
 _IDLE = frozenset({PENDING, FAILED, CANCELLED, INTERRUPTED, BLOCKED, SKIPPED, INVALIDATED})
+_STARTABLE = _IDLE | {COMPLETED}
 
 PHASE_TRANSITIONS: MappingProxyType[type[Event], tuple[frozenset[str], str]] = MappingProxyType(
     {
@@ -217,8 +207,9 @@ def evolve(state: RunLifecycle, name: str | None, event: Event) -> RunLifecycle:
         return _evolve_phase(state, name or "", event)
     if isinstance(event, artifact.ArtifactPersisted):
         return msgspec.structs.replace(state, artifacts=state.artifacts + 1)
-    if isinstance(event, UnknownEvent) and event.blocks:
-        return msgspec.structs.replace(state, unknown=(*state.unknown, event.name)[:10])
+    if isinstance(event, UnknownEvent) and event.blocks and event.name not in state.unknown:
+        unknown = (*state.unknown, event.name)[:UNKNOWN_NAMES_MAX]
+        return msgspec.structs.replace(state, unknown=unknown)
     return state
 
 

@@ -89,6 +89,9 @@ READ_BYTES: Final = 256 * 1024
 ARTIFACT_BYTES_MAX: Final = 64 * 1024**3
 """Largest artifact: a payload without an end stops here, before the disk does."""
 
+UNKNOWN_NAMES_MAX: Final = 10
+"""Names of unknown events that a state keeps: enough to see what is missing."""
+
 TORN_TAIL_BYTES_MAX: Final = BATCH_BYTES_MAX
 """Longest tail that recovery sets aside: one batch, because the next waits for its sync."""
 

@@ -164,8 +164,9 @@ class EventLog(Protocol):
 
         Each line ends in its newline; hashes are not checked here. ``reverse`` gives them last
         one first. Both positions must be the beginning of a line. May run while the run grows:
-        it then gives a prefix. Constant memory; a line over the readers' cap raises
-        ``limit_exceeded``. Raises ``not_found``.
+        it then gives a prefix. Bounded memory: a line over the readers' cap is given cut off and
+        is the last one, so that ``Chain`` refuses it. Raises ``not_found``, and ``corrupt`` for
+        a log that ends before ``stop``.
         """
         ...
 
@@ -178,7 +179,7 @@ class EventLog(Protocol):
         ...
 
     def get_checkpoint(self, run_id: RunId) -> bytes | None:
-        """The last checkpoint, or ``None`` if there is none or it is damaged."""
+        """The bytes of the last checkpoint, unchecked, or ``None`` if there is none."""
         ...
 
     def put_checkpoint(self, lease: Lease, body: bytes) -> None:

@@ -265,8 +265,15 @@ class Phase:
         return Step(self._recorder, self._place, name, step_id or self._recorder.new_id(), attempt)
 
     def summarize(self, **values: Any) -> None:
-        """Add to the summary that ``phase_completed`` will hold; values are plain JSON."""
-        self._summary.update(values)
+        """
+        Add to the summary that ``phase_completed`` will hold; values are plain JSON.
+
+        Raises ``validation_error`` at once for a value that would not come back from JSON.
+        """
+        summary = {**self._summary, **values}
+        specimen = PhaseCompleted(revision=1, duration_s=0.0, summary=summary)
+        self._recorder.check(specimen, self.name)
+        self._summary = summary
 
     async def append(self, events: Event | Sequence[Event], **options: Any) -> Appended:
         """``Run.append`` with this phase on the line."""

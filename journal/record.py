@@ -4,8 +4,7 @@ One line of a log, decoded.
 Owns the shape of a line and the way back from bytes to a typed event. Never checks a hash: that
 is ``chain.py``, beside which a line is also made. Layout byte by byte: docs/format.md.
 
-Below: errors, jsonrules, events. Above: draft, chain. Next to read: ``chain.py``, then
-``events/phase.py`` and ``lifecycle.py``.
+Below: errors, jsonrules, events. Above: draft, chain. Next to read: ``draft.py``, the way there.
 """
 
 from collections.abc import Callable

@@ -9,7 +9,7 @@ Below: errors, ids, events, draft, writer, artifacts. Above: phase, run.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import anyio
 import anyio.lowlevel
@@ -139,6 +139,10 @@ class Recorder:
             key=key,
         )
 
+    def check(self, event: Event, phase: str | None) -> None:
+        """Raise what ``append`` would raise for an event that cannot be encoded; writes nothing."""
+        self._freeze(event, phase)
+
     def emit(
         self,
         event: Event,
@@ -176,6 +180,14 @@ class Recorder:
         self, level: Level, message: str, place: Place, name: str | None, data: JsonObject
     ) -> Receipt:
         """Emit a line of an ordinary log."""
+        if level not in get_args(Level):
+            raise storage_error(
+                StorageErrorCode.VALIDATION_ERROR,
+                f"{ascii(level)[:40]} is no level; wanted: {', '.join(get_args(Level))}. Nothing "
+                "was written.",
+                run_id=self.writer.run_id,
+                reason="level",
+            )
         event = LogEmitted(name=name, level=level, data=data or None)
         return self.emit(event, phase=place.phase, message=well_formed(message), level=level)
 
@@ -207,7 +219,7 @@ class Recorder:
             )
 
         # What cannot be told is refused before it is stored: no bytes without an event.
-        self._freeze(persisted(_SPECIMEN), place.phase)
+        self.check(persisted(_SPECIMEN), place.phase)
         try:
             stored = await store_payload(self._artifacts, run_id, payload, format)
         except StorageError as failure:

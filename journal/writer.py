@@ -121,6 +121,11 @@ class Writer:
         return self._intake.state
 
     @property
+    def accepted_seq(self) -> int:
+        """The last seq that was given out, durable or not yet."""
+        return self._intake.seq
+
+    @property
     def seq(self) -> int:
         """The last seq that is durable."""
         return self._durable.seq

@@ -25,6 +25,7 @@ from journal.lifecycle import (
     RUNNING,
     PhaseEvent,
 )
+from journal.limits import UNKNOWN_NAMES_MAX
 from journal.record import Record
 from projections import run_present
 from projections.fold import Key
@@ -40,8 +41,6 @@ from projections.run_fold import (
 from projections.run_models import RunState
 
 __all__ = ["RunState", "RunStateProjection"]
-
-_UNKNOWN_NAMES_MAX = 10
 
 
 class RunStateProjection:
@@ -271,7 +270,7 @@ def _unknown(state: RunFold, record: Record, event: UnknownEvent) -> Sequence[Ke
         state.user_events += 1
     if not event.blocks:
         return _USER_EVENT
-    if event.name not in state.unknown and len(state.unknown) < _UNKNOWN_NAMES_MAX:
+    if event.name not in state.unknown and len(state.unknown) < UNKNOWN_NAMES_MAX:
         state.unknown = (*state.unknown, event.name)
     return ("/complete", "/unknown", *_USER_EVENT)
 

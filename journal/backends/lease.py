@@ -181,9 +181,11 @@ def release(files: Files, lease: FileLease) -> bool:
 def close(files: Files, lease: FileLease) -> None:
     """Let go of lock and files, whatever state they are in."""
     lease.released = True
+    opened = [lease.log_fd, lease.head_fd]
     if lease.pid == os.getpid():
         with suppress(OSError, MemoryError):
             files.unlock(lease.lock_fd)
-    for fd in (lease.log_fd, lease.head_fd, lease.lock_fd):
+        opened.append(lease.lock_fd)  # a forked child has closed its copy already
+    for fd in opened:
         with suppress(OSError, MemoryError):
             files.close(fd)

@@ -10,6 +10,7 @@ Below: errors, limits, ids. Above: the vocabulary beside this file, then ``regis
 
 import re
 import traceback
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -29,6 +30,7 @@ Attempt = Annotated[int, Meta(ge=1, le=2**31)]
 Seconds = Annotated[float, Meta(ge=0)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]  # $ alone lets a newline by
 
+_OURS = str(Path(__file__).parents[1])
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -97,7 +99,7 @@ class ErrorInfo(Value, frozen=True, kw_only=True):
     @classmethod
     def of(cls, failure: BaseException, *, with_traceback: bool = True) -> "ErrorInfo":
         """Describe ``failure``; a ``StorageError`` keeps its code, details and next action."""
-        text = "".join(traceback.format_exception(failure)) if with_traceback else ""
+        text = _traceback_of(failure) if with_traceback else ""
         plain: JsonObject = {}
         code: str | None = None
         if isinstance(failure, StorageError):
@@ -114,6 +116,15 @@ class ErrorInfo(Value, frozen=True, kw_only=True):
             next_action=next_action,
             traceback=_clip_front(well_formed(text), TRACEBACK_CHARS_MAX) or None,
         )
+
+
+def _traceback_of(failure: BaseException) -> str:
+    """As Python prints it, from the caller's own code on: our frames above it tell nothing."""
+    inner = failure.__traceback__
+    while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_OURS):
+        inner = inner.tb_next
+    own = failure.__traceback__ if inner is None else inner  # ours alone: then it is about us
+    return "".join(traceback.format_exception(type(failure), failure, own))
 
 
 def _text_of(failure: BaseException) -> str:

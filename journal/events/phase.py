@@ -4,7 +4,7 @@ What happens to a phase, per partition.
 A *revision* counts results: a new one begins when a phase that completed runs again. An *attempt*
 counts tries inside one revision. The phase's name stands on the line.
 
-Below: base. Above: registry. The order in which these may happen: ``lifecycle.py``.
+Below: base. Above: registry. Next to read: ``lifecycle.py``, the order in which these may happen.
 """
 
 from typing import Annotated, ClassVar

@@ -12,6 +12,7 @@ out too late. Never decides whether a phase runs: ``scheduler.py``.
 Below: errors, ids, artifacts, phase, journal. Above: signature, scheduler.
 """
 
+import shlex
 import types
 from collections import abc
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
@@ -163,7 +164,10 @@ async def _load(journal: Journal, output: Output, stored: ArtifactMetadata) -> o
 def _cannot_hand_back(place: str, failure: StorageError) -> StorageError:
     known = failure.info.details.model_dump(exclude_none=True)
     run = known.get("run_id", "RUN")
-    known["next_action"] = f"journal verify {run}; to run it again, resume with redo of {place}"
+    again = shlex.quote(place.replace(" [", "[", 1))
+    known["next_action"] = (
+        f"journal verify {run}; to run it again: journal resume {run} --redo {again}"
+    )
     return storage_error(
         failure.code,
         f"phase {place} completed, but what it returned cannot be handed back: "
