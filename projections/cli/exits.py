@@ -7,6 +7,7 @@ one JSON object under ``--json``.
 Below: settings, text; journal.errors, late. Above: app, every command.
 """
 
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -49,6 +50,8 @@ EXIT_OF_CODE = {
 }
 EXIT_OF_REASON = {("conflict", "ambiguous"): NOT_FOUND}
 """Where the finer cause of an error decides."""
+
+_COMMAND = re.compile(r"\bjournal [a-z]+\b")
 
 
 def exit_of(error: "StorageError") -> int:
@@ -151,10 +154,10 @@ def _cause(error: BaseException) -> str | None:
 
 def next_command(action: str | None, settings: Settings) -> str | None:
     """The next command as it can be typed: with the store, where that was named by hand."""
-    words = (action or "").split(" ")
-    if words[0] != "journal" or len(words) < 2 or settings.store_given is None:
+    if action is None or settings.store_given is None:
         return action
-    return " ".join([*words[:2], "--store", shlex.quote(settings.store_given), *words[2:]])
+    store = shlex.quote(settings.store_given)
+    return _COMMAND.sub(lambda found: f"{found[0]} --store {store}", action)
 
 
 def note(text: str, settings: Settings) -> None:
