@@ -10,7 +10,6 @@ business of the package ``projections``.
 """
 
 import os
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -39,6 +38,7 @@ from journal.events.run import (
     RunStarted,
     WriterOpened,
 )
+from journal.handover import take
 from journal.host import writer_info
 from journal.ids import RunId, new_run_id, parse_label, parse_name, parse_partition, parse_run_id
 from journal.limits import FORMAT
@@ -218,11 +218,6 @@ class Journal:
         return Run(parsed, opener, self.artifacts.location, ends=ends)
 
     async def _own(self, make: Callable[[], Writer]) -> Writer:
-        """
-        Run ``make`` on a thread; if the caller is cancelled meanwhile, its lease is given back.
-
-        A native cancellation of asyncio does not wait for the thread, whatever shields it.
-        """
         if self._closed:
             raise storage_error(
                 StorageErrorCode.CLOSED,
@@ -231,29 +226,7 @@ class Journal:
                 reason="journal_closed",
                 next_action="async with Journal.open(...) as journal:",
             )
-        guard = threading.Lock()
-        made: list[Writer] = []
-        gone = threading.Event()
-
-        def job() -> None:
-            writer = make()
-            with guard:
-                wanted = not gone.is_set()
-                if wanted:
-                    made.append(writer)
-            if not wanted:
-                writer.abandon()
-
-        try:
-            await anyio.to_thread.run_sync(job)
-        except BaseException:
-            with guard:
-                gone.set()
-                late = list(made)
-            for writer in late:
-                self._workers.soon(writer.abandon)
-            raise
-        return made[0]
+        return await take(make, self._workers)
 
     def _opened(
         self, writer: Writer, code: CodeVersion | None, plan: tuple[PlannedPhase, ...] | None

@@ -80,7 +80,7 @@ class FilesystemLog:
             relative, _, _ = f"runs/{run_id_folder(run_id)}".rpartition("/")
             parent = make_folders(self.files, self.root, relative, self._durable)
             if self.files.status_of(f"{parent}/{run_id}") is not None:
-                raise refusals.exists(run_id, f"{parent}/{run_id}")
+                raise refusals.already_there(run_id, f"{parent}/{run_id}")
             temporary = f"{parent}/.new-{run_id}-{uuid.uuid4().hex[:8]}"
             lease = runfolder.build(self.files, run_id, temporary, lines)
             try:
@@ -100,7 +100,7 @@ class FilesystemLog:
             with suppress(OSError, MemoryError):
                 self.files.remove_tree(lease.folder)
             if failure.errno in (errno.EEXIST, errno.ENOTEMPTY):  # made by somebody else meanwhile
-                raise refusals.exists(lease.run_id, folder) from failure
+                raise refusals.already_there(lease.run_id, folder) from failure
             raise
         lease.folder = folder
 

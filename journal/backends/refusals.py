@@ -92,7 +92,7 @@ def locked(run_id: str, folder: str, found: HeadFile | None, operation: str) -> 
     )
 
 
-def exists(run_id: str, folder: str) -> StorageError:
+def already_there(run_id: str, folder: str) -> StorageError:
     """A run of that id is there already."""
     return storage_error(
         StorageErrorCode.CONFLICT,
