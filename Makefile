@@ -33,7 +33,7 @@ demo: $(RUNTIME)
 	$(BIN)/journal list --store $(STORE)
 	$(BIN)/journal show --store $(STORE) @latest
 	@echo
-	@echo 'Try next:'
+	@echo 'Try next (after ". $(BIN)/activate" the command is just: journal):'
 	@echo '  $(BIN)/journal events --store $(STORE) @latest --type phase_completed'
 	@echo '  $(BIN)/journal show --store $(STORE) @latest@40      # the state after event 40'
 	@echo '  $(BIN)/journal verify --store $(STORE)'
