@@ -8,6 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from journal.errors import StorageError, StorageErrorCode
 
+# Code -> what to do instead of verifying; the others say that stored bytes are damaged or gone.
+_INSTEAD = {
+    StorageErrorCode.IO_ERROR: "look at the system's log and the disk, then verify again",
+    StorageErrorCode.UNAVAILABLE: "verify again in a moment",
+    StorageErrorCode.PERMISSION_DENIED: "verify again as the owner of the store",
+    StorageErrorCode.UNSUPPORTED_FORMAT: "use a newer version of run-journal",
+}
+
 
 class Finding(BaseModel):
     """Something that is not as it was written, told or folded."""
@@ -42,8 +50,16 @@ def finding_of(
         path=details.path,
         reason=details.reason,
         message=failure.info.message,
-        next_action=details.next_action,
+        next_action=_next(failure),
     )
+
+
+def _next(failure: StorageError) -> str | None:
+    """What to do; where the error sends people to ``verify``, they are here already."""
+    action = failure.info.details.next_action
+    if action is None or not action.startswith("journal verify"):
+        return action
+    return _INSTEAD.get(failure.code, "restore the run from a backup")
 
 
 def index_finding(run_id: str, what: str, seq: int | None = None) -> Finding:

@@ -16,6 +16,10 @@ from projections import questions
 from projections.sqlitefile import Connection
 
 _NEWEST = {"@latest": None, "@latest-failed": "failed"}
+_NONE = {
+    "@latest": "there is no run in this store.",
+    "@latest-failed": "no run has failed; one that was killed or stopped is found by @latest.",
+}
 _PART = re.compile(r"[0-9a-f-]{1,36}")
 _SHOWN = 4
 
@@ -63,10 +67,10 @@ def find(db: Connection, text: str) -> RunId:
 
 
 def unknown(text: str) -> StorageError:
-    """There is no such run."""
+    """There is no such run; of those that are called by what they are: there is none."""
     return storage_error(
         StorageErrorCode.NOT_FOUND,
-        f"no run is called {text[:80]!r}.",
+        _NONE.get(text) or f"no run is called {text[:80]!r}.",
         operation="resolve",
         reason="no_such_run",
         next_action="journal list",

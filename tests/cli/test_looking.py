@@ -107,6 +107,13 @@ def test_a_run_is_found_by_every_name_that_people_have(finished: Finished) -> No
         assert journal("head", name).returncode == 0, name
 
 
+def test_where_nothing_failed_that_is_said(finished: Finished) -> None:
+    """ "No run is called '@latest-failed'" sounds like a typing error."""
+    ran = finished[0]("show", "@latest-failed")
+    assert ran.returncode == 3
+    assert "not_found: no run has failed" in ran.stderr
+
+
 def test_an_ambiguous_name_is_exit_3_and_says_which(journal: Command) -> None:
     """INTERFACES: not found or ambiguous is exit 3; guessing would show another run."""
     runs = journal.make_runs(2)
