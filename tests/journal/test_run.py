@@ -1,7 +1,5 @@
 """How a run and its phases are told: begun, ended, failed; and what that looks like in the log."""
 
-import errno
-from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -13,8 +11,7 @@ from journal.events.base import ErrorInfo, Event
 from journal.events.phase import PhaseFailed, PhaseInputs, PhaseRef
 from journal.events.run import PlannedPhase, RunCompleted, RunCreated, RunFailed
 from journal.events.step import StepCompleted
-from tests.journal.helpers import at_rest, events, journal_on, last, note, records
-from tests.support.disks import Trap
+from tests.journal.helpers import at_rest, events, last, note, records
 
 
 class Parameters(BaseModel):
@@ -311,37 +308,6 @@ async def test_a_run_is_entered_once_and_used_inside(journal: Journal) -> None:
         await run.append(note())
     assert raised.value.code == "closed"
     assert events(journal, run.id) == ["run_created", "run_started", "run_completed"]
-
-
-async def test_a_disk_that_dies_does_not_hide_the_failure(store: Path) -> None:
-    """The caller's own exception goes on, with a note that it could not be recorded."""
-    files = Trap("fdatasync", errno.EIO)
-    async with journal_on(store, files) as journal:
-        run = journal.run(project="nightly")
-
-        async def work() -> None:
-            async with run, run.phase("ingest"):
-                files.armed = True
-                with pytest.raises(StorageError):
-                    await run.append(note())
-                raise ValueError("the real reason")
-
-        with pytest.raises(ValueError, match="the real reason") as raised:
-            await work()
-        assert any("could not record" in text for text in raised.value.__notes__)
-        assert events(journal, run.id) == ["run_created", "run_started", "phase_started"]
-    async with Journal.open(store) as journal, journal.resume(run.id) as again:
-        assert again.state.phase("ingest").status == "interrupted"
-
-
-async def test_a_disk_that_dies_is_told_to_who_leaves_in_peace(store: Path) -> None:
-    """Without the caller's own exception the storage's is raised: completed was never recorded."""
-    files = Trap("fdatasync", errno.EIO)
-    async with journal_on(store, files) as journal:
-        with pytest.raises(StorageError) as raised:
-            async with journal.run(project="nightly"):
-                files.armed = True
-        assert raised.value.code == "io_error"
 
 
 async def test_notes_name_who_wrote_them_and_about_what(journal: Journal) -> None:
