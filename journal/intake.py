@@ -109,7 +109,8 @@ class Intake:
         size = self._check_size(drafts)
         stamps, state = stamp(drafts, self.state, self.seq + 1, self._clock)
         last_seq = self.seq + len(stamps)
-        receipt = Receipt(Appended(self.seq + 1, last_seq, stamps[0].timestamp), self._hurry)
+        place = Appended(self.seq + 1, last_seq, stamps[0].timestamp)
+        receipt = Receipt(place, self._hurry if patient else None)
         entry = Entry(stamps, size, receipt, state, key, patient)
         self.state, self.seq = state, last_seq
         self._queue.append(entry)
@@ -129,7 +130,7 @@ class Intake:
         else:
             known = found.digest
             place = Appended(found.first_seq, found.last_seq, found.timestamp)
-            receipt = Receipt(place, self._hurry)
+            receipt = Receipt(place)
             receipt.complete()
         if known != body_digest(draft.middle for draft in drafts):
             first = receipt.appended.first_seq

@@ -9,12 +9,14 @@ Below: errors. Above: writer.
 import asyncio
 import threading
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import anyio
 import anyio.lowlevel
 
 from journal.errors import StorageError
+
+if TYPE_CHECKING:
+    import trio
 
 
 class Appended(NamedTuple):
@@ -36,13 +38,14 @@ class Receipt:
 
     __slots__ = ("_done", "_error", "_event", "_hurry", "appended", "seen")
 
-    def __init__(self, appended: Appended, hurry: Callable[[], None]) -> None:
+    def __init__(self, appended: Appended, hurry: Callable[[], None] | None = None) -> None:
+        """``hurry`` has the events written now; without it they are on their way."""
         self.appended = appended
         self.seen = False
         self._hurry = hurry
         self._done = False
         self._error: StorageError | None = None
-        self._event: anyio.Event | None = None
+        self._event: asyncio.Event | trio.Event | None = None
 
     @property
     def durable(self) -> bool:
@@ -56,7 +59,8 @@ class Receipt:
 
     def hurry(self) -> None:
         """Have the events written now, without waiting for them."""
-        self._hurry()
+        if self._hurry is not None:
+            self._hurry()
 
     def complete(self, error: StorageError | None = None) -> bool:
         """Called by the worker; gives whether somebody waits on the loop."""
@@ -78,15 +82,26 @@ class Receipt:
             await anyio.lowlevel.checkpoint()
         else:
             if self._event is None:
-                self._event = anyio.Event()
+                self._event = _new_event()
             # Looked at again after the event is in place: the worker looks for it after it is done.
             if not self._done:
-                self._hurry()
+                self.hurry()
                 await self._event.wait()
         if self._error is not None:
             self.seen = True
             raise self._error
         return self.appended
+
+
+def _new_event() -> "asyncio.Event | trio.Event":
+    """The loop's own: anyio's costs as much again, and every awaited append needs one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        import trio
+
+        return trio.Event()
+    return asyncio.Event()
 
 
 class Bridge:
