@@ -6,7 +6,7 @@ Below: settings, points, output, render; the store. Above: app.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from journal.errors import StorageError
     from projections.run_models import PartitionState, RunState, UsageSum
 
 
@@ -37,30 +38,61 @@ def show(settings: Settings, run: str) -> None:
     import anyio
 
     name, point = split_point(run)
-    state, gone = anyio.run(_find, settings.store, name, point)
+    found = anyio.run(_find, settings.store, run, name, point)
     if settings.for_people:
-        _show(state, gone, settings)
+        _show(found, settings)
     else:
-        output.write_json(state)
+        output.write_json(found.state)
 
 
-async def _find(store: str, name: str, point: Point | None) -> tuple["RunState", bool]:
+class Found(NamedTuple):
+    """A state, the number of the run's last event, and whether nobody will go on from the state."""
+
+    state: "RunState"
+    last_seq: int
+    abandoned: bool
+
+
+async def _find(store: str, typed: str, name: str, point: Point | None) -> Found:
+    from journal.errors import StorageError
     from projections.store import Projections
 
     async with Projections.open(store) as runs:
         run_id = await runs.resolve(name)
-        state = await runs.state(run_id, at=point)
-        return state, await runs.writer_gone(run_id)
+        try:
+            state = await runs.state(run_id, at=point)
+        except StorageError as failure:
+            if failure.info.details.reason == "no_such_point":
+                raise _no_such_point(typed, (await runs.head(run_id)).seq, failure) from None
+            raise
+        gone = await runs.writer_gone(run_id)
+        last_seq = max((await runs.head(run_id)).seq, state.seq)
+    # An earlier moment was followed by others: whoever wrote then, died later, if at all.
+    return Found(state, last_seq, gone and state.ended_at is None and state.seq == last_seq)
 
 
-def _show(state: "RunState", gone: bool, settings: Settings) -> None:
+def _no_such_point(typed: str, last_seq: int, failure: "StorageError") -> "StorageError":
+    """The same error in the words of who asked."""
+    from journal.errors import storage_error
+
+    details = failure.info.details.model_dump(exclude_none=True)
+    return storage_error(
+        failure.code,
+        f"there is no moment {typed[-80:]!r}: run {details['run_id']} has events 1 to {last_seq}, "
+        "and a time must not lie before the first.",
+        **details,
+    )
+
+
+def _show(found: Found, settings: Settings) -> None:
     from projections.cli import render
 
+    state = found.state
     console = output.console()
-    console.print(render.facts(list(_header(state, gone))))
+    console.print(render.facts(list(_header(found))))
     if state.phases:
         console.print()
-        console.print(_phases(state))
+        console.print(_phases(state, found.abandoned))
     console.print()
     console.print(render.facts(list(_totals(state))))
     if state.error is not None:
@@ -68,24 +100,24 @@ def _show(state: "RunState", gone: bool, settings: Settings) -> None:
         console.print(render.plain(f"{state.error.type}: {state.error.message}", "bold red"))
         if state.error.traceback:
             console.print(render.plain(state.error.traceback.rstrip("\n"), "dim", keep="\n"))
-    following = _next(state, gone)
+    following = _next(state, found.abandoned)
     if following:
         exits.say(f"Next: {exits.next_command(following, settings)}")
 
 
-def _header(state: "RunState", gone: bool) -> Iterator[tuple[str, "Text | str | None"]]:
+def _header(found: Found) -> Iterator[tuple[str, "Text | str | None"]]:
     from projections.cli import render
 
-    now = datetime.now(UTC)
+    state, now = found.state, datetime.now(UTC)
     yield "run", state.run_id
     yield "project", state.project
     going_on = state.ended_at is None
-    yield "status", render.status("writer gone" if gone and going_on else state.status)
+    yield "status", render.status("writer gone" if found.abandoned else state.status)
     yield "reason", state.reason
     yield "created", f"{moment(state.created_at)} ({ago(state.created_at, now)})"
     yield "ended", None if going_on else moment(state.ended_at)
     yield "took", duration(state.duration_s) if state.duration_s is not None else None
-    yield "event", f"{state.seq}, {moment(state.timestamp)}"
+    yield "event", f"{state.seq} of {found.last_seq}, {moment(state.timestamp)}"
     yield "target", state.target
     yield "parameters", _parameters(state)
     if state.parent is not None:
@@ -110,7 +142,7 @@ def _parameters(state: "RunState") -> str | None:
     return ", ".join(f"{name}={value}" for name, value in values.items()) or None
 
 
-def _phases(state: "RunState") -> "Table":
+def _phases(state: "RunState", abandoned: bool) -> "Table":
     from projections.cli import render
 
     table = render.table(
@@ -118,7 +150,7 @@ def _phases(state: "RunState") -> "Table":
             ("PHASE", "text"),
             ("STATUS", "word"),
             ("PROGRESS", "number"),
-            ("TRY", "number"),
+            ("ATTEMPT", "number"),
             ("TOOK", "number"),
             ("ARTIFACTS", "number"),
             ("", "text"),
@@ -130,7 +162,7 @@ def _phases(state: "RunState") -> "Table":
             done = sum(each.status == "completed" for each in parts)
             table.add_row(
                 render.plain(phase.name),
-                render.status(phase.status),
+                render.status(_standing(phase.status, abandoned)),
                 f"{done}/{len(parts)}" if parts else "",
                 *[""] * 4,
             )
@@ -138,14 +170,19 @@ def _phases(state: "RunState") -> "Table":
             label = phase.name if each.partition is None else f"  {each.partition}"
             table.add_row(
                 visible(label),
-                render.status(each.status),
+                render.status(_standing(each.status, abandoned)),
                 _progress(each),
-                _try(each),
+                _attempt(each),
                 duration(each.duration_s) if each.duration_s is not None else "",
                 str(len(each.artifact_ids) or ""),
                 render.plain(_remark(each)),
             )
     return table
+
+
+def _standing(status: str, abandoned: bool) -> str:
+    """How a phase stands; one that was running when its writer died runs no more."""
+    return "interrupted" if abandoned and status == "running" else status
 
 
 def _progress(each: "PartitionState") -> str:
@@ -157,7 +194,7 @@ def _progress(each: "PartitionState") -> str:
     return visible(f"{amount(progress.done)}{total}{unit}")
 
 
-def _try(each: "PartitionState") -> str:
+def _attempt(each: "PartitionState") -> str:
     """The attempt, and the revision where it is not the first."""
     newer = f"r{each.revision}." if each.revision > 1 else ""
     return f"{newer}{each.attempt}" if each.attempt else ""
@@ -204,9 +241,9 @@ def _usage(usage: "UsageSum") -> str | None:
     return ", ".join(parts) or None
 
 
-def _next(state: "RunState", gone: bool) -> str | None:
+def _next(state: "RunState", abandoned: bool) -> str | None:
     """What people do with a run that stopped before it was done."""
-    stopped = state.status in {"failed", "cancelled"} or (gone and state.ended_at is None)
+    stopped = state.status in {"failed", "cancelled"} or abandoned
     return f"journal resume {state.run_id}" if stopped and state.target else None
 
 

@@ -94,7 +94,18 @@ def test_a_point_outside_is_not_found_and_nonsense_is_usage(
     journal, run_id = finished
     ran = journal("show", f"{run_id}@{point}")
     assert (ran.returncode, ran.stdout) == (code, "")
-    assert ran.stderr
+    assert point in ran.stderr or code == 2
+
+
+def test_the_page_of_a_moment_says_where_it_lies(finished: Finished) -> None:
+    """Event 5 of how many; and what ran then is not called left alone by its writer."""
+    journal, run_id = finished
+    last = journal("head", run_id).stdout.split()[0]
+    _, screen = journal.on_terminal("show", f"{run_id}@5", NO_COLOR="1")
+    assert f"5 of {last}," in screen
+    assert "ATTEMPT" in screen
+    assert "▶ running" in screen
+    assert "writer gone" not in screen
 
 
 # -- naming a run --------------------------------------------------------------------------------

@@ -72,7 +72,11 @@ def test_a_killed_run_is_shown_as_such_and_resumed(journal: Command) -> None:
     (record,) = journal.records("list")
     assert (record["status"], record["writer_gone"]) == ("running", True)
     assert "writer gone" in journal.on_terminal("list")[1]
-    assert "writer gone" in journal.on_terminal("show", "@latest")[1]
+    page = journal.on_terminal("show", "@latest", NO_COLOR="1")[1]
+    assert "writer gone" in page
+    assert "▶ running" not in page
+    assert page.count("! interrupted") == 3  # the phase and its two partitions
+    assert "▶ running" in journal.on_terminal("show", "@latest@-1", NO_COLOR="1")[1]
     journal.open_gate()
     assert journal("resume", run_id).returncode == 0
     done = journal.records("events", run_id, "--type", "phase_completed", "--phase", "ingest")
