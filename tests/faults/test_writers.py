@@ -13,6 +13,7 @@ import pytest
 from journal.backends.filesystem import FilesystemLog
 from journal.errors import StorageError
 from journal.events.log import AnnotationAdded
+from journal.files import Files
 from journal.limits import ALONE_CHECK_S
 from journal.workers import Workers
 from journal.writer import Writer
@@ -123,6 +124,25 @@ def test_a_writer_that_was_taken_over_writes_nothing(run: StoredRun, how: str) -
     assert (run.folder / "head").read_bytes() == head
 
 
+def test_the_lock_of_a_file_that_was_replaced_is_none(run: StoredRun) -> None:
+    """Case 44: replaced between the open and the lock, it would give the run two holders."""
+
+    class Late(Files):
+        holder = -1
+
+        def lock(self, fd: int) -> bool:
+            if self.holder < 0:
+                (run.folder / "lock").unlink()
+                self.holder = self.create(str(run.folder / "lock"))
+                assert super().lock(self.holder)
+            return super().lock(fd)
+
+    files = Late()
+    assert code_of(FilesystemLog(run.log.root, files).acquire, run.run_id) == "locked"
+    files.close(files.holder)
+    assert run.log.acquire(run.run_id).epoch == 2
+
+
 def test_a_busy_writer_notices_that_its_lock_was_replaced(run: StoredRun) -> None:
     """Case 44: however fast it appends, it looks again after a while."""
     lease = run.recover()
@@ -149,41 +169,6 @@ def test_two_writers_that_collide_all_the_same_are_found_out(run: StoredRun) -> 
     stray = b"".join(batch)
     assert [tail.size_bytes for tail in run.recover().recovered] == [len(stray)]
     assert len(run.read()) == 3
-
-
-def test_a_forked_child_is_refused(run: StoredRun) -> None:
-    """Case 45: it has a copy of everything, the lock too; and its end takes nothing away."""
-    lease = run.recover()
-    workers = Workers()
-    pid = os.fork()
-    if pid == 0:  # pragma: no cover - the child
-        refused = code_of(run.log.append, lease, run.lines.batch())
-        run.log.release(lease)
-        os._exit(0 if refused == "closed" else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    workers.close()
-    assert code_of(FilesystemLog.open(run.log.root).acquire, run.run_id) == "locked"
-    assert run.log.append(lease, run.lines.batch()).seq == 3
-    run.log.release(lease)
-    assert run.log.head(run.run_id).state == "closed"
-
-
-def test_a_forked_child_gets_no_word_into_a_writers_queue(tmp_path: Path) -> None:
-    """Case 45: the child's threads are gone, so nothing would ever write what it queues."""
-    log = FilesystemLog.open(tmp_path / "store")
-    run_id = Lines().run_id
-    workers = Workers()
-    writer = Writer.create(
-        log, run_id, drafts(run_id, OPENING), workers=workers, bridge=SilentBridge()
-    )
-    words = drafts(run_id, [AnnotationAdded(text="mine")])
-    pid = os.fork()
-    if pid == 0:  # pragma: no cover - the child
-        os._exit(0 if code_of(writer.submit, words) == "closed" else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert settled(writer.submit(words)).first_seq == 3
-    writer.close()
-    workers.close()
 
 
 def test_threads_get_one_total_order(tmp_path: Path) -> None:
