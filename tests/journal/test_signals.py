@@ -214,3 +214,30 @@ def test_an_interrupt_that_was_held_is_delivered_after(monkeypatch: pytest.Monke
     finally:
         interrupts.end()
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("failure", "end"),
+    [
+        (KeyboardInterrupt(), "cancelled"),
+        (SystemExit(1), "cancelled"),
+        (BaseExceptionGroup("both", [KeyboardInterrupt(), SystemExit()]), "cancelled"),
+        (BaseExceptionGroup("mixed", [KeyboardInterrupt(), ValueError("bad")]), "failed"),
+        (ExceptionGroup("all", [ValueError("bad")]), "failed"),
+    ],
+)
+async def test_what_says_stop_cancels_and_what_went_wrong_fails(
+    journal: Journal, failure: BaseException, end: str
+) -> None:
+    """Also in a group, as task groups raise it; one real failure among them makes it a failure."""
+    run = journal.run(project="nightly")
+
+    async def work() -> None:
+        async with run, run.phase("ingest"):
+            raise failure
+
+    try:
+        await work()
+    except BaseException as raised:  # noqa: BLE001 - exactly that one must come out
+        assert raised is failure  # noqa: PT017
+    assert events(journal, run.id)[2:] == ["phase_started", f"phase_{end}", f"run_{end}"]
