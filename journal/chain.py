@@ -6,8 +6,8 @@ covers bytes, not meaning: nothing here re-serialises. Layout byte by byte: docs
 
 A writer calls ``encode_batch``; a reader walks ``Chain``. Both know the suffix of 76 bytes.
 
-Below: errors, limits, jsonrules, record, draft. Above: log, recovery, writer.
-Next to read: ``events/phase.py`` and ``lifecycle.py``.
+Below: errors, limits, jsonrules, record, draft, events. Above: log, recovery, writer. Next to read:
+``events/phase.py`` and ``lifecycle.py``.
 """
 
 import re

@@ -4,7 +4,7 @@ The write side's memory of a run: its lifecycle and its idempotency keys, and ho
 A checkpoint spares reading a long log from its beginning. It is derived: missing, damaged or
 foreign ones are ignored, and one is believed only if the log's own line has the hash it names.
 
-Below: errors, limits, record, chain, log, lifecycle. Above: writer.
+Below: errors, limits, record, chain, log, lifecycle, draft. Above: writer.
 """
 
 import hashlib

@@ -5,8 +5,7 @@ An event on its way into a log: frozen to bytes, checked, then given its place.
 ``Stamp`` adds the place: seq, timestamp, clock. Hashing and batches are ``chain.py``. Never
 decides whether an event is legal (``lifecycle.py``) and never writes.
 
-Below: errors, limits, jsonrules, events, record. Above: chain, writer. Next to read:
-``chain.py``.
+Below: errors, limits, jsonrules, events. Above: chain, writer. Next to read: ``chain.py``.
 """
 
 import hashlib

@@ -7,7 +7,7 @@ system's errors. Never holds a payload: an error may be logged anywhere.
     StorageError            one thing went wrong; ``info`` says what, where, what next
     └── StorageBatchError   several did (closing a journal); ``errors`` holds each
 
-Below: nothing. Above: everything. Next to read: ``limits.py``, then ``docs/format.md``.
+Below: limits. Above: everything. Next to read: ``limits.py``, then ``docs/format.md``.
 """
 
 import errno

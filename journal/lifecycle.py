@@ -8,7 +8,7 @@ that is durable by keeping a reference. The picture of the tables is ``docs/life
 This is the write side's private fold, just enough to decide. What people look at is
 ``projections/run_state.py``, the next to read.
 
-Below: errors, events, record. Above: writer, run.
+Below: errors, events, limits. Above: writer, run.
 """
 
 from types import MappingProxyType

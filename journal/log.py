@@ -14,8 +14,8 @@ if it were one uncompressed file, whatever way a backend cuts and packs it.
 Errors are ``StorageError`` only. Besides those named at each method: ``io_error``,
 ``permission_denied``, ``no_space`` and ``unavailable`` as the system gives cause.
 
-Below: errors, limits, ids. Above: recovery, backends, writer. Next to read:
-``backends/memory.py``, the model; then ``backends/filesystem.py``.
+Below: ids. Above: recovery, backends, writer. Next to read: ``backends/memory.py``, the model; then
+``backends/filesystem.py``.
 """
 
 from collections.abc import Iterator, Sequence

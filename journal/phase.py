@@ -4,7 +4,7 @@ Phase and Step: the context managers inside a run.
 Entering records that it began, leaving records how it ended: normally, by an exception (which
 goes on to the caller), or by a cancellation. Never decides an order of phases: ``pipeline.py``.
 
-Below: errors, ids, events, lifecycle, recorder, interrupts. Above: run.
+Below: errors, ids, events, lifecycle, recorder, interrupts, artifacts, receipt. Above: run.
 """
 
 import time

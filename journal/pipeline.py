@@ -14,7 +14,8 @@ Pipeline: phases as async functions, run in order, recorded, resumed where they 
 A small orchestrator of one process, no workflow engine: docs/guides/pipelines.md says what it does
 and does not. Everything that happens is an event of the run, and nothing else is kept.
 
-Below: journal, scheduling, codeversion. Above: testing, and the command's ``run`` and ``resume``.
+Below: journal, scheduling, codeversion, artifacts, chain, errors, events, ids, limits, run. Above:
+testing, and the command's ``run`` and ``resume``.
 """
 
 import json

@@ -3,7 +3,7 @@ The async face of one writer: append, emit, log, store. What Run and Phase are m
 
 Never blocks the loop: encoding is done at the call, writing by the writer's worker.
 
-Below: errors, ids, events, draft, writer, artifacts. Above: phase, run.
+Below: errors, ids, events, draft, writer, artifacts, intake, lifecycle, receipt. Above: phase, run.
 """
 
 from collections.abc import Callable, Sequence

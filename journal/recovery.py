@@ -5,7 +5,7 @@ A crash can tear only what was not acknowledged: at most one batch, behind the w
 nothing of a later batch behind it. Exactly that is *torn*; everything else that does not check is
 *damage*, and damage is refused and left as it is. Never skips, never guesses, never resyncs.
 
-Below: errors, limits, files, chain. Above: backends.
+Below: errors, limits, files, chain, log. Above: backends.
 """
 
 import hashlib

@@ -5,8 +5,8 @@ Run: the object most people touch.
 completed, failed (the exception goes on to the caller) or cancelled. Every transition is an event
 that is durable before the next line of the caller's code runs.
 
-Below: errors, ids, events, lifecycle, recorder, phase. Above: journal, pipeline. Next to read:
-``journal.py``.
+Below: errors, ids, events, lifecycle, recorder, phase, artifacts, chain, interrupts, receipt.
+Above: journal, pipeline. Next to read: ``journal.py``.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence

@@ -10,8 +10,8 @@ After a failed write nobody knows what is on disk: everything queued fails, and 
 closed for good. Only a full disk whose partial batch was cut off again lets it go on, from the
 last durable state.
 
-Below: errors, limits, draft, chain, log, checkpoint, receipt, intake, interrupts, workers.
-Above: recorder.
+Below: errors, limits, draft, chain, log, checkpoint, receipt, intake, interrupts, workers, ids,
+lifecycle. Above: recorder.
 """
 
 import os

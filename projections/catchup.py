@@ -15,7 +15,7 @@ moved, never all runs. A kill at any point loses nothing:
 A log that cannot be read, or no longer holds what was read of it before, becomes a record with
 status ``unreadable``; it is never skipped and never smoothed over.
 
-Below: replay, rows. Above: rebuild, timetravel, store.
+Below: replay, rows, run_index, sqlitefile, threads. Above: rebuild, timetravel, store.
 """
 
 from collections.abc import Iterator

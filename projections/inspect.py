@@ -4,7 +4,7 @@ The whole store under the eye of ``verify``: logs, artifacts, and the index as i
 The index is looked at before anything catches it up: what is wrong with it must be seen, not
 folded over.
 
-Below: verify, rebuild, sqlite. Above: store.
+Below: verify, rebuild, sqlite, catchup, findings, sqlitefile, threads. Above: store.
 """
 
 from collections.abc import Sequence

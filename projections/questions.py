@@ -3,7 +3,7 @@ What people ask of the index: lists, records and artifacts, as models.
 
 Read alone; every question is one statement that an index of the table answers.
 
-Below: schema, sqlite. Above: resolve, rebuild, verify, store.
+Below: sqlite, artifact_index, run_index, sqlitefile, times. Above: resolve, rebuild, verify, store.
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,8 @@ What is asked of a store, answered on a worker thread: catch up, then look.
 
 Each function takes an open index (``db``) and the logs; it may be run again on another index.
 
-Below: catchup, questions, timetravel. Above: store.
+Below: catchup, questions, timetravel, replay, rows, run_index, run_state, sqlitefile, threads.
+Above: store.
 """
 
 from collections.abc import Callable, Iterator

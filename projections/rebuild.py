@@ -8,7 +8,7 @@ either the old rows or the new ones, and a kill at any moment leaves the old ind
 readers go on meanwhile, and what they fold while rows are swapped under them is thrown away
 (``generation``).
 
-Below: catchup, verify, sqlite. Above: store.
+Below: catchup, sqlite, findings, questions, rows, schema, sqlitefile, threads. Above: store.
 """
 
 import sqlite3

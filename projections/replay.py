@@ -4,7 +4,8 @@ From a run's lines to its folds: streamed, every hash checked, from any line on.
 Owns the walk of one run: which projections there are, where they stand, and what it means when a
 log no longer continues where they stand. Constant memory; keeps nothing anywhere.
 
-Below: the folds, journal. Above: rows, catchup, verify, timetravel.
+Below: journal, artifact_index, fold, run_fold, run_index, run_state. Above: rows, catchup, verify,
+timetravel.
 """
 
 from collections.abc import Iterator

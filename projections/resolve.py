@@ -3,7 +3,7 @@ From what a person types to a run: an id, the beginning or the end of one, ``@la
 
 The first digits of a run id are a clock, so lists show the last eight; both ways must find it.
 
-Below: rows. Above: store.
+Below: questions, sqlitefile. Above: store.
 """
 
 import re

@@ -4,7 +4,8 @@ What stands in the index: every statement that reads or writes a row of it.
 Knows which rows belong together (``keep``: cursor, states, record and artifacts of a run, in the
 caller's transaction), and nothing about logs. Values travel as parameters only.
 
-Below: replay, schema, sqlite. Above: catchup, rebuild, verify, store.
+Below: replay, sqlite, artifact_index, run_fold, run_index, sqlitefile, times. Above: catchup,
+rebuild, verify, store.
 """
 
 import contextlib

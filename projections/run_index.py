@@ -5,7 +5,7 @@ Keeps of each phase only how it stands, so that it is cheap beside the run state
 cannot be read has a record too, with status ``unreadable`` and the error: one bad run never hides
 the others.
 
-Below: fold, journal. Above: replay, sqlite.
+Below: fold, journal, times. Above: replay, sqlite.
 """
 
 from collections.abc import Callable, Sequence

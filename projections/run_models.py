@@ -4,7 +4,7 @@ What people see of a run: frozen models, every field described.
 Made by ``RunStateProjection.present`` alone. Times are aware and in UTC, lengths of time in
 seconds, sizes in bytes; ``None`` means "not so far" or "does not apply".
 
-Below: fold. Above: run_state. Next to read: ``run_state.py``, which fills them.
+Below: nothing. Above: run_state. Next to read: ``run_state.py``, which fills them.
 """
 
 from datetime import datetime

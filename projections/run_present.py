@@ -1,7 +1,7 @@
 """
 From the private struct to the model that people see; nothing is decided here but the order.
 
-Below: run_models, run_fold. Above: run_state.
+Below: run_models, run_fold, times. Above: run_state.
 """
 
 from collections import Counter

@@ -5,8 +5,9 @@ One small function per event class, found by the class. Which word an event lead
 in the tables of ``journal/lifecycle.py``, so that what people see and what writers decide by are
 the same words. Bounded by phases and partitions: steps and log lines are counted, not kept.
 
-Below: fold, run_fold (the structs), run_models (what comes out). Above: replay. This is the last
-stop of the walk from the README; back to ``docs/format.md`` for the bytes that it is made from.
+Below: fold, run_fold (the structs), run_models (what comes out), run_present. Above: replay. This
+is the last stop of the walk from the README; back to ``docs/format.md`` for the bytes that it is
+made from.
 """
 
 from collections.abc import Callable, Sequence

@@ -7,7 +7,8 @@ tell them, stored rows compared with a fresh fold of the log up to the line they
 flipped bit in an index is mostly neither noticed by SQLite nor by its own integrity check.)
 Changes nothing but what the feed says about deleted runs.
 
-Below: findings, replay, rows, catchup. Above: rebuild, store.
+Below: findings, replay, rows, artifact_index, questions, run_index, sqlitefile, threads. Above:
+rebuild, store.
 """
 
 from collections.abc import Iterable, Iterator

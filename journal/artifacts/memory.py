@@ -4,7 +4,7 @@ Artifacts in memory: the model that every other store is held against.
 Short enough to be right at sight. Nothing survives the process; "durable" means that the
 dictionary holds it. Bytes are checked on reading all the same, so that the rules are one.
 
-Below: errors, limits, ids, artifacts.store. Above: transfer, journal, testing.
+Below: limits, ids, artifacts.store. Above: transfer, journal, testing.
 """
 
 import hashlib

@@ -11,8 +11,8 @@ once; a sink belongs to one at a time. **Durable** means: survives the loss of p
 ``StorageError`` only; besides those named at each method: ``io_error``, ``permission_denied``,
 ``no_space`` and ``unavailable`` as the system gives cause. None holds a byte of a payload.
 
-Below: errors, limits, ids, files. Above: codec, memory, filesystem, transfer. Next to read:
-``memory.py``, the model; then ``filesystem.py``.
+Below: errors, ids. Above: codec, memory, filesystem, transfer. Next to read: ``memory.py``, the
+model; then ``filesystem.py``.
 """
 
 import hashlib

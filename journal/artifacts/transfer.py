@@ -5,7 +5,7 @@ Files, hashing, encoding and the caller's ordinary iterators run on worker threa
 megabytes at a time; only async iterators run on the loop. A payload that fails, or a caller that
 is cancelled, leaves nothing in the store. Never records anything: the event is the caller's.
 
-Below: errors, ids, artifacts.store, artifacts.codec. Above: run, journal.
+Below: errors, ids, artifacts.store, artifacts.codec, models. Above: run, journal.
 """
 
 import threading

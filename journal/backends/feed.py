@@ -5,7 +5,7 @@ One write per line, each between two newlines, so that a torn line spoils no oth
 mean nothing. Derived: without it readers scan all runs. The first line names its generation; a
 cursor of another generation, or behind the end, asks for that scan. Layout: docs/format.md.
 
-Below: errors, ids, files, log. Above: filesystem.
+Below: errors, ids, files, log, draft, limits. Above: filesystem.
 """
 
 import contextlib

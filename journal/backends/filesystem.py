@@ -6,9 +6,9 @@ A folder per run, JSON Lines inside: the event log that people use.
 Owns how a run appears (a whole folder is renamed into place) and what readers may see. Never
 parses an event. Layout: docs/format.md.
 
-Below: errors, limits, ids, files, log, recovery, and the files beside it. Above: journal. Next to
-read: ``runfolder.py`` (make, lock, recover), ``lease.py`` (one append), then ``../recovery.py``
-(what a crash may leave).
+Below: errors, limits, ids, files, log, recovery, feed, headfile, lease, refusals, runfolder,
+storefile. Above: journal. Next to read: ``runfolder.py`` (make, lock, recover), ``lease.py`` (one
+append), then ``../recovery.py`` (what a crash may leave).
 """
 
 import errno

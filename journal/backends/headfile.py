@@ -5,7 +5,7 @@ Overwritten in place after each sync and before its acknowledgement. Unsynced (a
 a third of the speed), so after a power loss it may lag, never lead; the page cache keeps it exact
 as long as the system runs. Layout: docs/format.md.
 
-Below: errors, limits, files, host, log. Above: filesystem.
+Below: limits, files, host, log. Above: filesystem.
 """
 
 import hashlib

@@ -5,7 +5,7 @@ The order of every append: look that nobody else was here, write, sync, overwrit
 acknowledge. After a failed sync nothing is tried again, because the next sync would succeed
 although the bytes are lost: the lease is broken until the run is acquired anew, through recovery.
 
-Below: errors, files, host, log, headfile. Above: filesystem.
+Below: errors, files, log, headfile, chain, limits. Above: filesystem.
 """
 
 import os

@@ -4,7 +4,7 @@ The model of an event log: what every backend must do, without a disk.
 Keeps lines in lists; goes away with the process. Never recovers, because it cannot be torn. Used
 by ``journal.testing``, and as the model that the filesystem is checked against.
 
-Below: errors, limits, ids, chain, log. Above: journal, testing.
+Below: errors, ids, chain, log, host. Above: journal, testing.
 """
 
 import os

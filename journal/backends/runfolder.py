@@ -4,7 +4,7 @@ One run's folder: how it is made, locked, and made whole again before it is writ
 Everything here is a sequence of file operations whose order matters; each order has its reason
 beside it. Raises ``OSError`` and ``StorageError``.
 
-Below: errors, files, chain, log, recovery, headfile, lease, refusals. Above: filesystem.
+Below: files, chain, log, recovery, headfile, lease, refusals, ids. Above: filesystem.
 """
 
 import os

@@ -1,7 +1,7 @@
 """
 ``store.json``: what makes a folder a store. A folder without it is none, whatever it holds.
 
-Below: errors, files. Above: filesystem.
+Below: errors, files, feed. Above: filesystem.
 """
 
 import uuid

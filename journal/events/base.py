@@ -5,7 +5,7 @@ An event says *what* happened. When, where and in which order stand on the line 
 so no event holds a clock, a run id, a phase or a seq. Never decides whether an event is legal:
 that is ``lifecycle.py``.
 
-Below: errors, limits, ids. Above: the vocabulary beside this file, then ``registry.py``.
+Below: errors, limits. Above: the vocabulary beside this file, then ``registry.py``.
 """
 
 import re

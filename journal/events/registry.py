@@ -5,7 +5,7 @@ Classes register by being defined: the built-in vocabulary below, and every subc
 with a dotted name. A name out of a log never loads code. What is not known is kept byte for byte
 as ``UnknownEvent``.
 
-Below: base, the vocabulary. Above: record.
+Below: base, errors, artifact, log, phase, run, step. Above: record.
 """
 
 import re

@@ -7,7 +7,7 @@ them are walked one version at a time, so each is written once and never touched
     @upcaster("acme.invoice_sent", 1)
     def _split_name(data: JsonObject) -> JsonObject: ...
 
-Below: base. Above: registry.
+Below: base, errors. Above: registry.
 """
 
 from collections.abc import Callable

@@ -9,7 +9,7 @@ What a phase hands on: its annotated type, stored as an artifact and loaded back
 A value is checked against its annotation before it is stored, so that a resumed run does not find
 out too late. Never decides whether a phase runs: ``scheduler.py``.
 
-Below: errors, ids, artifacts, phase, journal. Above: signature, scheduler.
+Below: errors, artifacts, phase, journal, events. Above: signature, scheduler.
 """
 
 import shlex

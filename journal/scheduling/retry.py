@@ -4,7 +4,7 @@ Retry: which failures of a phase are tried again, how often, and how long in bet
 stamina decides the waits and makes the attempts (and tells its own instrumentation); it is loaded
 when a phase with a ``retry`` first runs. Each attempt is recorded by the phase itself.
 
-Below: nothing of this package. Above: scheduler, pipeline.
+Below: nothing. Above: scheduler, pipeline.
 """
 
 from collections.abc import Awaitable, Callable

@@ -6,7 +6,8 @@ One task for each phase finds its partitions, one for each partition waits for i
 take the same path: where nothing happened yet, there is nothing to hand back. What fails stops
 only what depends on it. Never opens a run and never reads a file.
 
-Below: events, lifecycle, run, journal, the rest of this package. Above: pipeline.
+Below: events, lifecycle, run, journal, artifacts, outcomes, outputs, plan, retry, signature. Above:
+pipeline.
 """
 
 import math

@@ -5,7 +5,7 @@ A command's module is imported when it is invoked and not before, so that ``jour
 for click alone; the one-line helps therefore stand here too, and a test compares them. No
 exception but a defect leaves: the rest ends as a message and an exit code.
 
-Below: settings, exits. Above: nothing; ``projections.cli.main`` calls it. Next to read: the
+Below: settings, exits, output. Above: nothing; ``projections.cli.main`` calls it. Next to read: the
 command you want, one module each.
 """
 

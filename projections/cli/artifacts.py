@@ -4,7 +4,7 @@
 Bytes are checked against their hash before they count: small ones before the first is printed,
 large ones before the command ends with 0 or the file gets its name.
 
-Below: settings, output, render, save; the store. Above: app.
+Below: settings, output, render, save, exits, text, store. Above: app.
 """
 
 import codecs
@@ -55,10 +55,10 @@ def _show(found: list["ArtifactMetadata"]) -> None:
     if not found:
         exits.say("No artifacts.")
         return
-    table = render.table(
+    table = render.Sheet(
         [
-            ("ARTIFACT", "key"),
-            ("PHASE", "word"),
+            ("ARTIFACT", "word"),
+            ("PHASE", "name"),
             ("FORMAT", "word"),
             ("SIZE", "number"),
             ("WHAT", "text"),
@@ -66,13 +66,14 @@ def _show(found: list["ArtifactMetadata"]) -> None:
     )
     for each in found:
         table.add_row(
-            visible(each.artifact_id),
+            each.artifact_id[-8:],
             "" if each.phase is None else where(each.phase, each.partition),
             each.format.value,
             size(each.size_bytes),
-            render.one_line(_what(each)),
+            _what(each),
         )
-    output.console().print(table)
+    console = output.console()
+    console.print(table.fitted(console.width), soft_wrap=True)
 
 
 def _what(each: "ArtifactMetadata") -> str:

@@ -3,7 +3,7 @@
 
 Asks on a terminal; everywhere else nobody can answer, so ``--yes`` must be said beforehand.
 
-Below: settings, exits; the store, journal. Above: app.
+Below: settings, exits, journal, store. Above: app.
 """
 
 import sys

@@ -4,7 +4,7 @@
 In a pipe the log's own bytes go through unchanged, so ``sha256sum`` and ``cmp`` agree with the
 file. Every line is checked along the chain before it is shown.
 
-Below: settings, points, filters, output, render; the store. Above: app.
+Below: settings, points, filters, output, render, exits, text, store. Above: app.
 """
 
 import re
@@ -150,8 +150,7 @@ def _for_people() -> Show:
         if record.phase is not None:
             partition = getattr(record.data, "partition", None)
             text.append(f"{where(record.phase, partition)}  ", "cyan")
-        text.append_text(render.plain(record.message))
-        console.print(text, soft_wrap=True)
+        console.print(render.hanging(text, render.plain(record.message), console), soft_wrap=True)
 
     return show
 

@@ -4,7 +4,7 @@ Exit codes, and how an error is told: one table and one form.
 Never ends the process itself. Errors go to stderr: code, message, place, cause, next command; as
 one JSON object under ``--json``.
 
-Below: settings, text; journal.errors, late. Above: app, every command.
+Below: settings, text, journal.errors. Above: app, every command.
 """
 
 import re

@@ -4,7 +4,7 @@
 A log that was cut at the end of a line looks whole; only who knows where it ended can tell. This
 line is what to keep elsewhere for that.
 
-Below: settings, output; the store. Above: app.
+Below: settings, output, store. Above: app.
 """
 
 from typing import TYPE_CHECKING

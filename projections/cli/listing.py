@@ -1,7 +1,7 @@
 """
 ``journal list``: the runs of a store, newest first.
 
-Below: settings, points, output, render; the store. Above: app.
+Below: settings, points, output, render, exits, text, run_index, store. Above: app.
 """
 
 from datetime import UTC, datetime
@@ -77,10 +77,10 @@ def _show(found: list["RunIndexRecord"], settings: Settings, *, asked: bool) -> 
         )
         return
     now = datetime.now(UTC)
-    table = render.table(
+    table = render.Sheet(
         [
-            ("RUN", "key"),
-            ("PROJECT", "word"),
+            ("RUN", "word"),
+            ("PROJECT", "name"),
             ("STATUS", "word"),
             ("STARTED", "word"),
             ("TOOK", "number"),
@@ -98,9 +98,10 @@ def _show(found: list["RunIndexRecord"], settings: Settings, *, asked: bool) -> 
             duration(_took_s(record, now)),
             f"{record.phases_completed}/{record.phases_total}",
             str(record.artifacts),
-            render.one_line(_error(record)),
+            _error(record),
         )
-    output.console().print(table)
+    console = output.console()
+    console.print(table.fitted(console.width), soft_wrap=True)
 
 
 def standing(record: "RunIndexRecord") -> str:

@@ -5,7 +5,7 @@ Reads the run's own log as it grows, on a thread and an event loop of its own: s
 durable and nothing else, also while the pipeline keeps the other loop busy. It can fall behind or
 fail without the run noticing.
 
-Below: render, text, output; journal.follow. Above: run.
+Below: render, text, output, journal.follow, exits. Above: run.
 """
 
 import threading

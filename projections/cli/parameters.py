@@ -1,7 +1,7 @@
 """
 ``-p K=V``: words from the command line, as the pipeline's own model reads them.
 
-Below: nothing. Above: run.
+Below: text. Above: run.
 """
 
 import json

@@ -1,7 +1,7 @@
 """
 ``journal rebuild``: the indexes anew from the logs, or compared with them.
 
-Below: settings, meter, verify, output, exits; the store. Above: app.
+Below: settings, meter, verify, output, exits, render, text, rebuild, store. Above: app.
 """
 
 from typing import TYPE_CHECKING

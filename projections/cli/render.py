@@ -2,14 +2,15 @@
 Tables and lines for a terminal: shape as well as colour, and nothing cut off silently.
 
 Takes the models that ``Projections`` gives and makes rich objects. Every text out of a log passes
-``text.visible`` on its way; where something does not fit, it folds or ends in an ellipsis.
+``text.visible`` on its way; where something does not fit, it is wrapped or ends in an ellipsis.
 
-Below: text, output. Above: listing, show, events, artifacts, verify.
+Below: text. Above: listing, show, events, artifacts, verify.
 """
 
 from collections.abc import Sequence
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -30,8 +31,15 @@ _LOOKS = {
     "unreadable": ("?", "bold red"),
 }
 
-KEY_CHARS = {"RUN": 8, "ARTIFACT": 36}
-"""How long the ids are that head a line."""
+# How wide columns of a kind stay while the others still give way, in the order in which they do.
+_GIVE_WAY = (("text", 24), ("name", 16), ("text", 14), ("name", 8), ("text", 1))
+
+_GAP = 2
+"""Between two columns."""
+
+_HANG_MIN = 40
+"""Fewer columns than this behind a prefix, and what is wrapped begins further left."""
+_HANG = 8
 
 _OF_LEVEL = {"debug": "dim", "info": "", "warning": "yellow", "error": "bold red"}
 
@@ -52,28 +60,69 @@ def level(word: str) -> Text:
     return Text(f"{word:<7}", style=_OF_LEVEL.get(word, ""))
 
 
-def one_line(text: str) -> Text:
-    """Text for a last column: as much as fits, with an ellipsis where there is more."""
-    return Text(visible(text), no_wrap=True, overflow="ellipsis")
+class Sheet:
+    """
+    A table without frames, one line per row.
+
+    ``columns`` are (title, kind). Kinds are ``text`` and ``name``, which give way where the
+    terminal is narrow and end in an ellipsis then; ``word`` and ``number`` (right-aligned), which
+    are never cut: the terminal breaks the line before they are.
+    """
+
+    def __init__(self, columns: Sequence[tuple[str, str]]) -> None:
+        self._columns = columns
+        self._rows: list[list[Text]] = []
+
+    def add_row(self, *cells: Text | str) -> None:
+        """Add a row; strings are made visible."""
+        self._rows.append([each if isinstance(each, Text) else plain(each) for each in cells])
+
+    def fitted(self, width: int) -> Table:
+        """The table for a terminal of so many columns."""
+        made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+        made.padding = (0, _GAP - 1, 0, 0)
+        for (title, kind), chars in zip(self._columns, self._widths(width), strict=True):
+            made.add_column(
+                title,
+                width=chars,
+                min_width=chars,
+                justify="right" if kind == "number" else "left",
+                no_wrap=True,
+                overflow="ellipsis",
+            )
+        for row in self._rows:
+            made.add_row(*row)
+        return made
+
+    def _widths(self, width: int) -> list[int]:
+        widths = [
+            max([len(title), *(row[at].cell_len for row in self._rows)])
+            for at, (title, _) in enumerate(self._columns)
+        ]
+        room = width - _GAP * (len(widths) - 1)
+        for kind, floor in _GIVE_WAY:
+            giving = [at for at, column in enumerate(self._columns) if column[1] == kind]
+            while sum(widths) > room and giving:
+                widest = max(giving, key=lambda at: widths[at])
+                if widths[widest] <= floor:
+                    break
+                widths[widest] -= 1
+        return widths
 
 
-def table(columns: Sequence[tuple[str, str]]) -> Table:
-    """
-    An empty table without frames. ``columns`` are (title, kind); kinds are ``text`` (the first to
-    give way where the terminal is narrow), ``word``, ``number`` (right-aligned) and ``key``, which
-    people copy: the terminal breaks the line before it is cut.
-    """
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    made.padding = (0, 1, 0, 0)
-    for title, kind in columns:
-        made.add_column(
-            title,
-            justify="right" if kind == "number" else "left",
-            no_wrap=kind != "text",
-            min_width=KEY_CHARS.get(title) if kind == "key" else None,
-            overflow="fold" if kind == "text" else "ellipsis",
-        )
-    return made
+def hanging(prefix: Text, text: Text, console: Console) -> Text:
+    """``prefix`` and ``text``, wrapped between words; what goes on below is indented."""
+    width, whole = console.width, prefix + text
+    if whole.cell_len <= width:
+        return whole
+    indent = prefix.cell_len if width - prefix.cell_len >= _HANG_MIN else _HANG
+    first = whole.wrap(console, width)[0]
+    rest = whole[len(first) :]
+    rest = rest[len(rest) - len(rest.plain.lstrip()) :]
+    lines = [first]
+    for line in rest.wrap(console, max(width - indent, 1)):
+        lines.append(Text(" " * indent) + line)
+    return Text("\n").join(lines)
 
 
 def facts(rows: Sequence[tuple[str, Text | str | None]]) -> Table:

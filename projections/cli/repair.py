@@ -4,7 +4,7 @@
 Opening a run for writing does that by itself; this does it alone, and says beforehand what it
 would do. Damage is refused: nothing is repaired by guessing.
 
-Below: settings, output, exits; the store, journal. Above: app.
+Below: settings, output, journal, text, store. Above: app.
 """
 
 import json

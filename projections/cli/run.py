@@ -4,7 +4,7 @@
 The pipeline does the work and the recording (signals too); this finds the pipeline and its
 parameters. How the work is shown and told: ``session.py``.
 
-Below: settings, targets, parameters, session, exits; the store, journal. Above: app.
+Below: settings, targets, parameters, session, exits, journal, output, run_models. Above: app.
 """
 
 from collections.abc import Callable

@@ -4,7 +4,7 @@ One pipeline at work under ``journal run`` or ``journal resume``: its id, its pr
 Prints the run's id as soon as the run is durable, starts the progress, and turns the end into a
 few lines with the next commands and an exit code. Records nothing itself.
 
-Below: settings, live, exits; the store, journal. Above: run.
+Below: settings, live, exits, journal, output, text, run_models, store. Above: run.
 """
 
 import time

@@ -1,7 +1,7 @@
 """
 ``journal show``: the state of a run, now or at an earlier moment.
 
-Below: settings, points, output, render; the store. Above: app.
+Below: settings, points, output, render, exits, text, run_models, store. Above: app.
 """
 
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ import click
 from projections.cli import exits, output
 from projections.cli.points import Point, split_point
 from projections.cli.settings import Settings, common, pass_settings
-from projections.cli.text import ago, amount, duration, moment, size, visible
+from projections.cli.text import ago, amount, duration, moment, size, visible, where
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from rich.text import Text
 
     from journal.errors import StorageError
+    from projections.cli.render import Sheet
     from projections.run_models import PartitionState, RunState, UsageSum
 
 
@@ -92,7 +92,9 @@ def _show(found: Found, settings: Settings) -> None:
     console.print(render.facts(list(_header(found))))
     if state.phases:
         console.print()
-        console.print(_phases(state, found.abandoned))
+        console.print(_phases(state, found.abandoned).fitted(console.width), soft_wrap=True)
+        for line in _other_errors(state):
+            console.print(render.plain(line, "red"))
     console.print()
     console.print(render.facts(list(_totals(state))))
     if state.error is not None:
@@ -142,12 +144,12 @@ def _parameters(state: "RunState") -> str | None:
     return ", ".join(f"{name}={value}" for name, value in values.items()) or None
 
 
-def _phases(state: "RunState", abandoned: bool) -> "Table":
+def _phases(state: "RunState", abandoned: bool) -> "Sheet":
     from projections.cli import render
 
-    table = render.table(
+    table = render.Sheet(
         [
-            ("PHASE", "text"),
+            ("PHASE", "name"),
             ("STATUS", "word"),
             ("PROGRESS", "number"),
             ("ATTEMPT", "number"),
@@ -161,7 +163,7 @@ def _phases(state: "RunState", abandoned: bool) -> "Table":
         if [each.partition for each in parts] != [None]:
             done = sum(each.status == "completed" for each in parts)
             table.add_row(
-                render.plain(phase.name),
+                phase.name,
                 render.status(_standing(phase.status, abandoned)),
                 f"{done}/{len(parts)}" if parts else "",
                 *[""] * 4,
@@ -169,13 +171,13 @@ def _phases(state: "RunState", abandoned: bool) -> "Table":
         for each in parts:
             label = phase.name if each.partition is None else f"  {each.partition}"
             table.add_row(
-                visible(label),
+                label,
                 render.status(_standing(each.status, abandoned)),
                 _progress(each),
                 _attempt(each),
                 duration(each.duration_s) if each.duration_s is not None else "",
                 str(len(each.artifact_ids) or ""),
-                render.plain(_remark(each)),
+                _remark(each),
             )
     return table
 
@@ -208,6 +210,17 @@ def _remark(each: "PartitionState") -> str:
     if each.because is not None and each.status == "invalidated":
         return f"{each.because.phase} has revision {each.because.revision}"
     return each.reason or ""
+
+
+def _other_errors(state: "RunState") -> list[str]:
+    """Errors that the table may have cut, but for the one that stands on the page in full."""
+    own = state.error and (state.error.type, state.error.message)
+    return [
+        f"{where(phase.name, each.partition)}: {_remark(each)}"
+        for phase in state.phases
+        for each in phase.partitions
+        if each.error is not None and (each.error.type, each.error.message) != own
+    ]
 
 
 def _totals(state: "RunState") -> Iterator[tuple[str, str | None]]:

@@ -8,7 +8,7 @@ inside a package is imported as a module of that package.
 Written down, a file is relative to the folder that holds the store where it lies below it: so a
 checkout that is moved with its store, or left for another folder, still resumes.
 
-Below: exits. Above: run.
+Below: nothing. Above: run.
 """
 
 import importlib.util

@@ -1,7 +1,7 @@
 """
 ``journal verify``: all that is wrong, each with its place and what to do.
 
-Below: settings, meter, output, exits; the store. Above: app.
+Below: settings, meter, output, exits, render, findings, store. Above: app.
 """
 
 from typing import TYPE_CHECKING

@@ -3,7 +3,7 @@ The state of a run at an event, at a time, or some events before the last.
 
 Folds a checked prefix of the log; the past is never changed, so neither is an answer.
 
-Below: replay. Above: store.
+Below: replay, run_fold, times. Above: store.
 """
 
 from datetime import datetime
