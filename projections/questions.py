@@ -56,15 +56,26 @@ def run_ids(db: Connection) -> Iterator[RunId]:
 
 def named_like(db: Connection, text: str, most: int) -> list[RunId]:
     """Runs whose id begins with ``text`` (hex and dashes), or ends in it if it has 8 digits."""
+    return [RunId(each) for each in _like(db, "runs", "run_id", text, most)]
+
+
+def artifacts_named_like(db: Connection, text: str, most: int) -> list[str]:
+    """Ids of artifacts, as ``named_like`` finds runs."""
+    return _like(db, "artifacts", "artifact_id", text, most)
+
+
+def _like(db: Connection, table: str, column: str, text: str, most: int) -> list[str]:
     found = db.execute(
-        "SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id LIMIT ?",
+        f"SELECT DISTINCT {column} FROM {table} WHERE {column} >= ? AND {column} < ? "
+        f"ORDER BY {column} LIMIT ?",
         (text, text + "g", most),
     ).fetchall()
     if len(text) == 8:
         found += db.execute(
-            "SELECT run_id FROM runs WHERE substr(run_id, -8) = ? LIMIT ?", (text, most)
+            f"SELECT DISTINCT {column} FROM {table} WHERE substr({column}, -8) = ? LIMIT ?",
+            (text, most),
         ).fetchall()
-    return list(dict.fromkeys(RunId(run_id) for (run_id,) in found))
+    return list(dict.fromkeys(str(each) for (each,) in found))
 
 
 def artifacts(

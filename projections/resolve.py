@@ -1,12 +1,13 @@
 """
-From what a person types to a run: an id, the beginning or the end of one, ``@latest``.
+From what a person types to a run or an artifact: an id, its beginning or its end, ``@latest``.
 
-The first digits of a run id are a clock, so lists show the last eight; both ways must find it.
+The first digits of an id are a clock, so lists show the last eight; both ways must find it.
 
 Below: questions, sqlitefile. Above: store.
 """
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 
 from journal.errors import StorageError, StorageErrorCode, storage_error
@@ -55,15 +56,32 @@ def find(db: Connection, text: str) -> RunId:
     if not found:
         raise unknown(text)
     if len(found) > 1:
-        some = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
-        raise storage_error(
-            StorageErrorCode.CONFLICT,
-            f"{text!r} may be one of several runs: {some}.",
-            operation="resolve",
-            reason="ambiguous",
-            next_action="name more of the id, or its last eight characters",
-        )
+        raise _ambiguous(text, found, "runs")
     return found[0]
+
+
+def find_artifact(db: Connection, text: str) -> str:
+    """The id of the one artifact that ``text`` means. Raises what ``find`` raises."""
+    if questions.artifacts_by_id(db, text):
+        return text
+    part = text.lower()
+    found = questions.artifacts_named_like(db, part, _SHOWN + 1) if _PART.fullmatch(part) else []
+    if not found:
+        raise unknown_artifact(text)
+    if len(found) > 1:
+        raise _ambiguous(text, found, "artifacts")
+    return found[0]
+
+
+def _ambiguous(text: str, found: Sequence[str], what: str) -> StorageError:
+    some = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
+    return storage_error(
+        StorageErrorCode.CONFLICT,
+        f"{text!r} may be one of several {what}: {some}.",
+        operation="resolve",
+        reason="ambiguous",
+        next_action="name more of the id, or its last eight characters",
+    )
 
 
 def unknown(text: str) -> StorageError:
@@ -74,4 +92,16 @@ def unknown(text: str) -> StorageError:
         operation="resolve",
         reason="no_such_run",
         next_action="journal list",
+    )
+
+
+def unknown_artifact(text: str) -> StorageError:
+    """There is no such artifact."""
+    return storage_error(
+        StorageErrorCode.NOT_FOUND,
+        f"no run tells of an artifact {text[:80]!r}.",
+        operation="artifact",
+        artifact_id=text,
+        reason="no_such_artifact",
+        next_action="journal artifacts RUN",
     )

@@ -25,7 +25,7 @@ import anyio.to_thread
 from journal.artifacts.filesystem import FilesystemArtifacts
 from journal.artifacts.store import ArtifactMetadata, ArtifactStore
 from journal.backends.filesystem import FilesystemLog
-from journal.errors import StorageError, StorageErrorCode, storage_error
+from journal.errors import StorageError, StorageErrorCode
 from journal.follow import follow
 from journal.ids import RunId, parse_digest, parse_run_id
 from journal.log import EventLog, Head
@@ -229,15 +229,17 @@ class Projections:
         """
         found = await self._artifacts(lambda db: questions.artifacts_by_id(db, artifact_id))
         if not found:
-            raise storage_error(
-                StorageErrorCode.NOT_FOUND,
-                f"no run tells of an artifact {artifact_id[:80]!r}.",
-                operation="artifact",
-                artifact_id=artifact_id,
-                reason="no_such_artifact",
-                next_action="journal artifacts RUN",
-            )
+            raise resolve.unknown_artifact(artifact_id)
         return found[-1]
+
+    async def resolve_artifact(self, text: str) -> str:
+        """The id of the artifact that a person means, as ``resolve`` finds runs; no ``@`` names."""
+
+        def find(db: Connection, log: EventLog) -> str:
+            catch_up(db, log, progress=stoppable())
+            return resolve.find_artifact(db, text)
+
+        return await self._ask(find)
 
     async def artifact_by_digest(self, sha256: str) -> Artifacts:
         """All artifacts with this content, of any run."""

@@ -30,7 +30,7 @@ def artifacts(settings: Settings, run: str) -> None:
     """
     List what a run produced.
 
-    In the order in which it was stored; `journal cat` prints one of them.
+    In the order in which it was stored. The first column is what `journal cat` takes.
     """
     import anyio
 
@@ -102,25 +102,26 @@ def cat(settings: Settings, artifact_id: str, path: str | None) -> None:
     """
     Print an artifact, checked against its hash.
 
-    FILE appears whole or not at all. Binary content is not written to a terminal. Exits with 1
-    when the bytes are not what was stored, with 3 when they are not there.
+    An artifact is named by its id, a unique prefix, or the last eight characters (as `artifacts`
+    shows them). FILE appears whole or not at all. Binary content is not written to a terminal.
+    Exits with 1 when the bytes are not what was stored, with 3 when they are not there.
     """
     import anyio
 
     anyio.run(_cat, settings, artifact_id, path)
 
 
-async def _cat(settings: Settings, artifact_id: str, path: str | None) -> None:
+async def _cat(settings: Settings, typed: str, path: str | None) -> None:
     from projections.store import Projections
 
     async with Projections.open(settings.store) as runs:
-        metadata = await runs.artifact(artifact_id)
+        metadata = await runs.artifact(await runs.resolve_artifact(typed))
         if path is not None:
             await _save(runs, metadata, path, settings)
         elif output.stdout_is_terminal():
             await _print_text(runs, metadata)
         else:
-            async for chunk in runs.open_artifact(artifact_id):
+            async for chunk in runs.open_artifact(metadata.artifact_id):
                 output.write(chunk)
             output.flush()
 

@@ -119,10 +119,8 @@ def hanging(prefix: Text, text: Text, console: Console) -> Text:
     first = whole.wrap(console, width)[0]
     rest = whole[len(first) :]
     rest = rest[len(rest) - len(rest.plain.lstrip()) :]
-    lines = [first]
-    for line in rest.wrap(console, max(width - indent, 1)):
-        lines.append(Text(" " * indent) + line)
-    return Text("\n").join(lines)
+    below = rest.wrap(console, max(width - indent, 1))
+    return Text("\n").join([first, *(Text(" " * indent) + line for line in below)])
 
 
 def facts(rows: Sequence[tuple[str, Text | str | None]]) -> Table:

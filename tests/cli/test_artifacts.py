@@ -61,6 +61,20 @@ def test_an_artifact_comes_out_as_it_went_in(finished: tuple[Command, str], tmp_
         assert not list(tmp_path.glob(".out*"))
 
 
+def test_an_artifact_is_named_as_a_run_is(finished: tuple[Command, str]) -> None:
+    """The list shows eight characters: they must be enough; a guess would show something else."""
+    journal, run_id = finished
+    found = [each["artifact_id"] for each in journal.records("artifacts", run_id)]
+    _, screen = journal.on_terminal("artifacts", run_id, NO_COLOR="1")
+    shown = [line.split()[0] for line in screen.splitlines()[2:]]
+    assert shown == [each[-8:] for each in found]
+    whole = journal("cat", found[0]).stdout
+    assert [journal("cat", name).stdout for name in (shown[0], found[0][:-1])] == [whole, whole]
+    ambiguous = journal("cat", found[0][:6])
+    assert (ambiguous.returncode, ambiguous.stdout) == (3, "")
+    assert found[1] in ambiguous.stderr
+
+
 def test_a_file_is_the_users_own(finished: tuple[Command, str], tmp_path: Path) -> None:
     """The store is private (0600); what is taken out of it follows the user's umask."""
     journal, _ = finished

@@ -89,6 +89,52 @@ def test_a_list_is_one_line_per_run_however_narrow(tmp_path: Path, finished: Fin
     assert r"no such \x1b[2J language" in journal.on_terminal("show", failed, NO_COLOR="1")[1]
 
 
+WIDE = """
+from journal import Phase, Pipeline
+pipeline = Pipeline("localization-nightly-build")
+
+@pipeline.phase()
+async def ingest_everything(phase: Phase) -> str:
+    phase.progress(1250, 12500, "documents")
+    phase.log("warning", "the quick brown fox jumps over the lazy dog " * 4)
+    await phase.store(b"x", role="intermediate.translation-memory", description="for the next")
+    return "x"
+
+@pipeline.phase(after=["ingest_everything"], partitions=["de-XA", "pt-BR-with-a-long-label"])
+async def translate_everything(ingest_everything: str, partition: str) -> str:
+    raise ValueError(f"no dictionary for {partition} is installed on this machine")
+"""
+
+
+def test_no_table_folds_inside_a_word(journal: Command) -> None:
+    """80 columns: a row is a line; what does not fit ends in an ellipsis, and a number is whole."""
+    (journal.folder / "wide.py").write_text(WIDE)
+    journal("run", "wide.py")
+    screens = {
+        each[0]: journal.on_terminal(*each, COLUMNS="80", NO_COLOR="1")[1] for each in LOOKING
+    }
+    assert all(len(line) <= 80 for each in screens.values() for line in each.splitlines())
+    assert len(screens["list"].splitlines()) == 3
+    assert len(screens["artifacts"].splitlines()) == 4
+    assert "…" in screens["list"]
+    assert "✗ failed" in screens["list"]
+    assert "1,250/12,500 documents" in screens["show"]
+    for label in ("de-XA", "pt-BR-with-a-long-label"):  # whole, below the table
+        assert f"no dictionary for {label}" in " ".join(screens["show"].split())
+
+
+def test_a_long_event_is_wrapped_between_words(journal: Command) -> None:
+    """What goes on below is indented, so that the numbers stand alone on the left."""
+    (journal.folder / "wide.py").write_text(WIDE)
+    journal("run", "wide.py")
+    for columns in ("80", "120"):
+        _, screen = journal.on_terminal("events", "@latest", COLUMNS=columns, NO_COLOR="1")
+        assert "the quick brown fox jumps over the lazy dog " * 3 in " ".join(screen.split())
+        below = [line for line in screen.splitlines() if not line[:6].strip().isdigit()]
+        assert below
+        assert all(line.startswith(" " * 8) for line in below)
+
+
 def test_the_page_of_a_failed_run_says_what_to_do(journal: Command) -> None:
     """Phase, error, traceback, usage and the next command, on one page."""
     (journal.folder / "bad").touch()
