@@ -14,7 +14,7 @@ from typing import Any
 
 from journal.backends.filesystem import FilesystemLog
 from journal.ids import RunId
-from journal.record import _Decoders
+from journal.record import typed_decoder
 from projections.replay import RUN_STATE
 from projections.timetravel.at import fold_to
 from tests.benchmarks import rivals
@@ -56,7 +56,7 @@ def _rates(rounds: Rounds) -> dict[str, dict[str, float]]:
 
 
 def _bare_loop(path: Path) -> int:
-    decode, count = _Decoders.current().typed.decode, 0
+    decode, count = typed_decoder(), 0
     with open(path, "rb") as file:
         for line in file:
             decode(line)
@@ -92,7 +92,7 @@ def _by_hand(db: Any) -> int:
 
 
 def _our_fold(db: Any, run_id: RunId) -> int:
-    decode, state = _Decoders.current().typed.decode, RUN_STATE.initial(run_id)
+    decode, state = typed_decoder(), RUN_STATE.initial(run_id)
     apply: Callable[..., object] = RUN_STATE.apply
     for (body,) in db.execute("SELECT body FROM events WHERE run_id = 'run' ORDER BY seq"):
         apply(state, decode(body))
