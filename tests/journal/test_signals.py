@@ -4,6 +4,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ anyio.run(main, backend=sys.argv[2])
 
 BACKENDS = ["asyncio", "trio"]
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _not_in_the_background() -> Iterator[None]:
+    """A job in the background of a script is started with SIGINT ignored, and passes that on."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def check_cancelled(store: Path, run_id: RunId, reason: str) -> None:
