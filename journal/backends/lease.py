@@ -164,6 +164,7 @@ def release(files: Files, lease: FileLease) -> bool:
     marked = False
     try:
         if not lease.broken and lease.pid == os.getpid():
+            lease.seen_alone_s = 0.0  # once, so nothing is saved by not looking
             _check_alone(files, lease)
             head = encode_head(lease.head, lease.epoch, lease.pid, "closed")
             files.pwrite_all(lease.head_fd, head, 0)
