@@ -124,6 +124,18 @@ def test_a_writer_that_was_taken_over_writes_nothing(run: StoredRun, how: str) -
     assert (run.folder / "head").read_bytes() == head
 
 
+def test_a_writer_that_was_taken_over_marks_nothing_when_it_leaves(run: StoredRun) -> None:
+    """Case 43: the head is the other one's by then; "closed" would be a lie."""
+    lease = run.recover()
+    run.log.append(lease, run.lines.batch())
+    taken_over(run, "a later epoch")
+    holder = FilesystemLog.open(run.log.root).acquire(run.run_id)
+    head = (run.folder / "head").read_bytes()
+    run.log.release(lease)
+    assert (run.folder / "head").read_bytes() == head
+    assert run.log.head(run.run_id).epoch == holder.epoch == 4
+
+
 def test_the_lock_of_a_file_that_was_replaced_is_none(run: StoredRun) -> None:
     """Case 44: replaced between the open and the lock, it would give the run two holders."""
 

@@ -117,17 +117,18 @@ async def test_following_ends_when_the_writer_has_died(store: Path) -> None:
 
 
 class Meanwhile(Files):
-    """Its run's writer writes on and leaves, right before ``moment`` of a reader's first look."""
+    """Its run's writer writes on and leaves, right before ``moment`` comes for the n-th time."""
 
-    def __init__(self, run: StoredRun, moment: str) -> None:
+    def __init__(self, run: StoredRun, moment: str, times: int) -> None:
         self.run = run
         self.moment = moment
-        self.done = False
+        self.left = times
 
     def _reach(self, moment: str) -> None:
-        if moment == self.moment and not self.done:
-            self.done = True
-            self.run.write(1, 1).close()
+        if moment == self.moment:
+            self.left -= 1
+            if self.left == 0:
+                self.run.write(1, 1).close()
 
     def is_locked(self, path: str) -> bool:
         self._reach("the lock")
@@ -139,14 +140,15 @@ class Meanwhile(Files):
 
 
 @pytest.mark.parametrize("moment", ["the lock", "head", "events.jsonl"])
-async def test_the_last_events_are_never_missed(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_the_last_events_are_never_missed(tmp_path: Path, moment: str, times: int) -> None:
     """Whenever the writer leaves between two looks, of which one was at the old state."""
     run = StoredRun(tmp_path / "store").write(1)
-    files = Meanwhile(run, moment)
+    files = Meanwhile(run, moment, times)
     log = FilesystemLog(run.log.root, files)
     found = [record.seq async for _, record in follow(log, run.run_id)]
     assert found == [1, 2, 3]
-    assert files.done
+    assert files.left <= 0
 
 
 async def test_damage_is_told_where_it_is_met(journal: Journal, store: Path) -> None:
