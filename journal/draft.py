@@ -135,6 +135,7 @@ def _refused(kind: type[Event], why: str) -> StorageError:
         StorageErrorCode.VALIDATION_ERROR,
         f"event {kind.event_name} is refused: {why}. Nothing was written.",
         reason="not_representable",
+        next_action="mend the value, then append again",
     )
 
 

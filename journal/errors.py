@@ -145,6 +145,14 @@ def _short(value: Any) -> Any:
     return f"{value[:ERROR_TEXT_CHARS_MAX]}… ({len(value) - ERROR_TEXT_CHARS_MAX} more characters)"
 
 
+def located(failure: StorageError, **details: Any) -> StorageError:
+    """The same error, with details added that its maker did not know; what it knew stays."""
+    known = failure.info.details.model_dump(exclude_none=True)
+    return StorageError(
+        failure.info.model_copy(update={"details": StorageErrorDetails(**{**details, **known})})
+    )
+
+
 _BY_ERRNO = {
     errno.ENOENT: StorageErrorCode.NOT_FOUND,
     errno.EACCES: StorageErrorCode.PERMISSION_DENIED,

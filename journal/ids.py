@@ -132,4 +132,5 @@ def _refused(what: str, value: object, wanted: str) -> Exception:
         StorageErrorCode.VALIDATION_ERROR,
         f"{what} {shown} is refused; wanted: {wanted}. Nothing was written.",
         reason="bad_" + what.replace(" ", "_"),
+        next_action=f"give another {what}",
     )

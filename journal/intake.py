@@ -14,7 +14,7 @@ import msgspec
 
 from journal.checkpoint import KeyEntry, Memory, forget_old
 from journal.draft import Clock, Draft, Stamp, body_digest
-from journal.errors import StorageError, StorageErrorCode, storage_error
+from journal.errors import StorageError, StorageErrorCode, located, storage_error
 from journal.lifecycle import RunLifecycle, check, evolve
 from journal.limits import (
     BATCH_BYTES_MAX,
@@ -107,7 +107,16 @@ class Intake:
                 "expected_seq",
             )
         size = self._check_size(drafts)
-        stamps, state = stamp(drafts, self.state, self.seq + 1, self._clock)
+        try:
+            stamps, state = stamp(drafts, self.state, self.seq + 1, self._clock)
+        except StorageError as failure:
+            raise located(
+                failure,
+                operation="append",
+                run_id=self._run_id,
+                seq=self.seq,
+                next_action=f"journal show {self._run_id}",
+            ) from failure
         last_seq = self.seq + len(stamps)
         place = Appended(self.seq + 1, last_seq, stamps[0].timestamp)
         receipt = Receipt(place, self._hurry if patient else None)
@@ -206,7 +215,15 @@ class Intake:
             run_id=self._run_id,
             seq=self.seq,
             reason=reason,
+            next_action=_NEXT[reason].format(run=self._run_id),
         )
+
+
+_NEXT = {
+    "expected_seq": "journal show {run}",
+    "key": "give another key",
+    "batch": "append fewer events at once, and at least one",
+}
 
 
 def _digest(entry: Entry) -> str:

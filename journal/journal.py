@@ -206,7 +206,7 @@ class Journal:
             writer = await self._own(make)
             recorder = self._recorder(writer)
             try:
-                await recorder.append(decide(writer))
+                await recorder.open(decide(writer))
             except BaseException:
                 try:
                     await anyio.to_thread.run_sync(writer.abandon)

@@ -22,7 +22,9 @@ from journal.draft import Draft, freeze
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.events.artifact import ArtifactPersisted, ArtifactPersistFailed
 from journal.events.base import ErrorInfo, Event, JsonObject, Level, well_formed
-from journal.events.log import LogEmitted
+from journal.events.log import LogEmitted, LogRecovered
+from journal.events.run import RunCreated, WriterOpened
+from journal.events.values import check_labels
 from journal.ids import RunId, new_artifact_id, parse_label, parse_name
 from journal.intake import QueueFull
 from journal.lifecycle import PHASE_TRANSITIONS, RUN_TRANSITIONS, RunLifecycle
@@ -36,6 +38,9 @@ _SPECIMEN = Encoded(
     format=ArtifactFormat.BINARY,
     media_type="x" * 100,
 )
+
+
+_OPENINGS = frozenset({RunCreated, WriterOpened, LogRecovered})
 
 
 class Place(NamedTuple):
@@ -74,6 +79,10 @@ class Recorder:
         finally:
             self._closed(self.writer)
 
+    async def open(self, events: Sequence[Event]) -> Appended:
+        """Append what tells an opening; only who opens a run may say so."""
+        return await self._submit([self._freeze(event, None) for event in events])
+
     async def append(
         self,
         events: Event | Sequence[Event],
@@ -87,6 +96,16 @@ class Recorder:
     ) -> Appended:
         """Freeze and append; see ``Run.append``."""
         listed = [events] if isinstance(events, Event) else list(events)
+        for event in listed:
+            if type(event) in _OPENINGS:
+                raise storage_error(
+                    StorageErrorCode.VALIDATION_ERROR,
+                    f"{event.event_name} is told by opening a run, never appended. Nothing was "
+                    "written.",
+                    run_id=self.writer.run_id,
+                    reason="opening",
+                    next_action="journal.run(...), journal.resume(...) or journal.open_run(...)",
+                )
         drafts = [
             self._freeze(event, phase, message, level, actor, key if number == 0 else None)
             for number, event in enumerate(listed)
@@ -127,6 +146,7 @@ class Recorder:
     ) -> Draft:
         if phase is not None:
             parse_name(phase, "phase")
+        check_labels(event)
         if actor is not None:
             parse_label(actor, "actor")
         return freeze(

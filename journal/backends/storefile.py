@@ -26,6 +26,8 @@ def make_store(files: Files, path: str) -> None:
     """Make a store at ``path`` where there is nothing, or an empty folder. Raises ``OSError``."""
     if files.status_of(f"{path}/store.json") is not None:
         return
+    if files.is_folder(f"{path}/runs"):
+        return  # a store that lost its store.json: ``check_store`` says so, nothing is made anew
     if files.is_folder(path):
         # What another process that makes the store just now has put there is no obstacle.
         strangers = [
@@ -69,6 +71,15 @@ def _make_folder(files: Files, path: str) -> None:
 def check_store(files: Files, path: str) -> StoreFile:
     """Read ``store.json``; see ``FilesystemLog.open`` for what is refused."""
     data = read_small(files, f"{path}/store.json", _BYTES_MAX)
+    if data is None and files.is_folder(f"{path}/runs"):
+        raise storage_error(
+            StorageErrorCode.CORRUPT,
+            f"the store at {path} has runs, but its store.json is gone. Nothing was changed.",
+            operation="open",
+            path=f"{path}/store.json",
+            reason="store_json_gone",
+            next_action=f'write {{"format":"{FORMAT}","store_id":"<a uuid>"}} into it',
+        )
     if data is None:
         raise storage_error(
             StorageErrorCode.NOT_FOUND,

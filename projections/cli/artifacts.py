@@ -46,7 +46,9 @@ async def _list(store: str, name: str) -> list["ArtifactMetadata"]:
     from projections.store import Projections
 
     async with Projections.open(store) as runs:
-        return await runs.artifacts(await runs.resolve(name))
+        run_id = await runs.resolve(name)
+        await runs.state(run_id)  # refuses a damaged log: half a list must not pass for the whole
+        return await runs.artifacts(run_id)
 
 
 def _show(found: list["ArtifactMetadata"]) -> None:

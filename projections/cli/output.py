@@ -67,5 +67,8 @@ def stdout_is_terminal() -> bool:
 def close_quietly() -> None:
     """Nobody reads stdout: what is buffered, and what else is written, goes nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
+    if sys.stdout is None:  # closed by the caller before the command began
+        sys.stdout = os.fdopen(nowhere, "w", encoding="utf-8")
+        return
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -195,5 +195,5 @@ def _print_id(run_id: str) -> None:
     try:
         output.write(f"{run_id}\n".encode())
         output.flush()
-    except BrokenPipeError:
+    except (OSError, AttributeError):  # nobody reads, a full disk, or no stdout at all
         output.close_quietly()
