@@ -263,8 +263,9 @@ async def _alone(work: Awaitable[T]) -> T:
         return await work
     except BaseExceptionGroup as group:
         failure: BaseException = group
-    # Outside of the handler, so that it keeps its own cause and context.
-    while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+    # Outside of the handler, so that it keeps its own cause and context. A group that says "stop"
+    # stays one: a bare KeyboardInterrupt out of the root task would leave the loop's threads.
+    while isinstance(failure, ExceptionGroup) and len(failure.exceptions) == 1:
         failure = failure.exceptions[0]
     raise failure
 

@@ -137,6 +137,8 @@ def classify(chain: Chain, read: Read, size: int, acknowledged: int, *, closed: 
 def _refuse_later_batch(chain: Chain, read: Read, good: Head, size: int) -> None:
     """The next batch waits for the sync of this one, so behind a torn one there is none."""
     for line in split_lines(read, good.position, size):
+        if not (line.endswith(b'"}\n') and line[-SUFFIX_BYTES:].startswith(b',"hash":"')):
+            continue  # no whole line: what looks like a batch in it is somebody's text
         batch = _BATCH.search(line[:-SUFFIX_BYTES])
         if batch and int(batch[1]) > good.seq + 1:
             raise _damaged(chain, "a whole line of a later batch stands behind the damage")

@@ -112,6 +112,8 @@ class FilesystemLog:
             patience_s = max(wait_s, LOCK_RETRY_S)
             lock_fd = runfolder.take_lock(self.files, run_id, folder, patience_s, "acquire")
             try:
+                # Its maker may have died between giving the run its name and syncing that name.
+                self.files.fsync_dir(folder.rpartition("/")[0])
                 lease = runfolder.reopen(self.files, run_id, folder, lock_fd)
             except BaseException:
                 self._let_go(lock_fd)
