@@ -28,6 +28,9 @@ from journal.record import Record, decode, typed_decoder
 SUFFIX_BYTES = 76
 """Length of ``,"hash":"<64 hex>"}`` and the newline: the part of a line that is not hashed."""
 
+OPENINGS = frozenset({RunCreated, WriterOpened})
+"""Events that declare the format of what follows."""
+
 _HASH_KEY = b',"hash":"'
 _END = b'"}\n'
 _TIMESTAMP = re.compile(
@@ -35,7 +38,6 @@ _TIMESTAMP = re.compile(
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
 )
 _fromisoformat = datetime.fromisoformat
-_OPENINGS = frozenset({RunCreated, WriterOpened})
 _UNKNOWN_BATCH = (0, 0)
 _PLACE = re.compile(rb'\{"seq":[0-9]+,"timestamp":"[^"]*",')
 _TAIL = re.compile(rb'(?:,"clock":"[^"]*")?,"batch":\[[0-9]+,[0-9]+\]\Z')
@@ -144,6 +146,11 @@ class Chain:
         return self._above.timestamp
 
     @property
+    def batch(self) -> tuple[int, int]:
+        """First seq and size of that line's batch; ``(0, 0)`` where the walk does not know it."""
+        return self._above.batch
+
+    @property
     def between_batches(self) -> bool:
         """Whether the walk stands at the end of a whole batch (or where it was told to begin)."""
         batch = self._above.batch
@@ -170,7 +177,7 @@ class Chain:
         record = None if self.strict else self._decode_plainly(line)
         if record is None:
             record = self._decode(line)
-        if type(record.data) in _OPENINGS:
+        if type(record.data) in OPENINGS:
             self._check_format(record.data)
         # Nearly every line goes on in its batch, or begins one behind it.
         seq, (first, count), (first_above, count_above) = record.seq, record.batch, above.batch
@@ -184,6 +191,11 @@ class Chain:
         self.position += size
         self._above = record
         return record
+
+    def go_on(self, record: Record, size_bytes: int) -> None:
+        """Stand behind ``record``, that many bytes on: for who has checked all up to it."""
+        self.position += size_bytes
+        self._above = record
 
     def _decode_plainly(self, line: bytes) -> Record | None:
         """A known event in its own version, its time well-formed; ``None``: look closer."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from journal.blocks import follow_many
 from journal.chain import Chain
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.ids import RunId
@@ -70,11 +71,11 @@ class RunFolds(msgspec.Struct):
         chain = Chain(
             self.run_id, self.at.seq, self.at.position, self.at.hash or None, strict=strict
         )
-        apply, follow = self._apply(), chain.follow
+        apply = self._apply()
         lines = log.read(self.run_id, self.at.position, stop.position)
         try:
-            for line in islice(lines, lines_max):
-                apply(follow(line))
+            for record in follow_many(chain, islice(lines, lines_max)):
+                apply(record)
         finally:
             if chain.seq != self.at.seq:
                 self.at = Head(chain.seq, chain.position, chain.hash)
@@ -101,16 +102,12 @@ def fold_log(projection: Projection[S, Any], log: EventLog, run_id: RunId, stop:
     and ``corrupt`` if the log does not hold ``stop``.
     """
     chain, state = Chain(run_id), projection.initial(run_id)
-    follow, apply, handles = chain.follow, projection.apply, projection.handles
-    lines = log.read(run_id, 0, stop.position)
-    if handles is None:
-        for line in lines:
-            apply(state, follow(line))
-    else:
-        for line in lines:
-            record = follow(line)
-            if type(record.data) in handles:
-                apply(state, record)
+    apply, handles = projection.apply, projection.handles
+    records = follow_many(chain, log.read(run_id, 0, stop.position))
+    if handles is not None:
+        records = (record for record in records if type(record.data) in handles)
+    for record in records:
+        apply(state, record)
     check_reached(run_id, Head(chain.seq, chain.position, chain.hash), stop)
     return state
 
@@ -118,8 +115,7 @@ def fold_log(projection: Projection[S, Any], log: EventLog, run_id: RunId, stop:
 def walk(log: EventLog, run_id: RunId, stop: Head) -> Iterator[Record]:
     """All records of a run up to ``stop``, checked from line 1 on."""
     chain = Chain(run_id)
-    for line in log.read(run_id, 0, stop.position):
-        yield chain.follow(line)
+    yield from follow_many(chain, log.read(run_id, 0, stop.position))
     check_reached(run_id, Head(chain.seq, chain.position, chain.hash), stop)
 
 

@@ -9,6 +9,7 @@ Below: replay, run_fold, times. Above: store.
 from datetime import datetime
 from itertools import islice
 
+from journal.blocks import follow_many
 from journal.chain import Chain
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.ids import RunId
@@ -33,13 +34,11 @@ def fold_to(
     """
     last_seq, last_stamp = _bounds(run_id, head, at)
     chain, state = Chain(run_id), RUN_STATE.initial(run_id)
-    follow, apply = chain.follow, RUN_STATE.apply
-    lines = log.read(run_id, 0, head.position)
+    apply, lines = RUN_STATE.apply, log.read(run_id, 0, head.position)
     # Two legs, so that the line that was read before is looked at where the fold passes it.
     legs = (known.seq, last_seq) if known is not None and known.seq < last_seq else (last_seq,)
     for seq in legs:
-        for line in islice(lines, seq - chain.seq):
-            record = follow(line)
+        for record in follow_many(chain, islice(lines, seq - chain.seq)):
             if record.timestamp > last_stamp:
                 lines = iter(())
                 break
