@@ -5,7 +5,8 @@ An event on its way into a log: frozen to bytes, checked, then given its place.
 ``Stamp`` adds the place: seq, timestamp, clock. Hashing and batches are ``chain.py``. Never
 decides whether an event is legal (``lifecycle.py``) and never writes.
 
-Below: errors, limits, jsonrules, events. Above: chain, writer. Next to read: ``chain.py``.
+Below: errors, limits, interrupts, jsonrules, events. Above: chain, writer. Next to read:
+``chain.py``.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from msgspec import Meta
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.events.base import Event, Level
 from journal.events.registry import check_recordable
+from journal.interrupts import held
 from journal.jsonrules import RuleBroken, check_depth, check_integers, has_long_number
 from journal.limits import KEY_BYTES_MAX, LINE_BYTES_MAX, MESSAGE_CHARS_MAX
 
@@ -150,7 +152,9 @@ def _middle_decoder(kind: type[Event]) -> msgspec.json.Decoder[Any]:
             f"{kind.__name__}Middle", [("data", kind)], bases=(_Middle,), kw_only=True
         )
         try:
-            decoder = msgspec.json.Decoder(shape)
+            # Held: this calls back into Python, and drops whatever is raised there: a Ctrl-C too.
+            with held:
+                decoder = msgspec.json.Decoder(shape)
         except Exception as failure:  # annotations of a user's class: NameError, TypeError, …
             raise _refused(kind, f"its fields have no usable types ({failure})") from failure
         _MIDDLE_DECODERS[kind] = decoder

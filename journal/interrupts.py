@@ -5,7 +5,7 @@ SIGINT keeps its handler; it is only noted. SIGTERM, where nobody handles it, do
 does: under asyncio the main task is cancelled, under trio ``KeyboardInterrupt`` is raised, so the
 run's way out is walked and records ``run_cancelled``. Handlers are put back with the last run.
 
-Below: nothing. Above: writer, run.
+Below: nothing. Above: draft, writer, run, journal.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class _Held:
 
 
 held = _Held()
-"""Where a KeyboardInterrupt between two statements would leave a queue half changed."""
+"""Where an interrupt between two statements would leave a queue half changed, or get lost."""
 
 
 def begin() -> None:
