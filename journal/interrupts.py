@@ -5,7 +5,7 @@ SIGINT keeps its handler; it is only noted. SIGTERM, where nobody handles it, do
 does: under asyncio the main task is cancelled, under trio ``KeyboardInterrupt`` is raised, so the
 run's way out is walked and records ``run_cancelled``. Handlers are put back with the last run.
 
-Below: nothing. Above: draft, writer, run, journal.
+Below: nothing. Above: draft, guard, phase, run, journal.
 """
 
 import asyncio

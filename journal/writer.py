@@ -10,7 +10,7 @@ After a failed write nobody knows what is on disk: everything queued fails, and 
 closed for good. Only a full disk whose partial batch was cut off again lets it go on, from the
 last durable state.
 
-Below: errors, limits, draft, chain, log, checkpoint, receipt, intake, interrupts, workers, ids,
+Below: errors, limits, draft, chain, log, checkpoint, receipt, intake, guard, workers, ids,
 lifecycle. Above: recorder.
 """
 
@@ -24,9 +24,9 @@ from journal.chain import encode_batch, genesis
 from journal.checkpoint import Memory, encode_memory, remember
 from journal.draft import Clock, Draft
 from journal.errors import StorageError, StorageErrorCode, storage_error
+from journal.guard import Guard
 from journal.ids import RunId
 from journal.intake import Decide, Entry, Intake, stamp
-from journal.interrupts import held
 from journal.lifecycle import RunLifecycle
 from journal.limits import CHECKPOINT_EVENTS
 from journal.log import EventLog, Lease
@@ -53,8 +53,8 @@ class Writer:
         self._intake = Intake(lease.run_id, memory, now, self.hurry)
         self._workers = workers
         self._bridge = bridge
-        self._guard = threading.Lock()
-        self._idle = threading.Condition(self._guard)
+        self._guard = Guard()
+        self._idle = threading.Condition(self._guard.lock)
         self._busy = False
         self._broken: StorageError | None = None
         self._closed = False
@@ -147,7 +147,7 @@ class Writer:
         """
         if self._pid != os.getpid():  # before the lock: a fork may have copied it locked
             raise self._closed_because("a forked process may not write", "forked")
-        with held, self._guard:
+        with self._guard:
             self._check_open()
             receipt = self._intake.admit(decide, key, expected_seq, patient=patient)
             if not self._busy and self._intake:
@@ -159,7 +159,7 @@ class Writer:
 
     def hurry(self) -> None:
         """Have what is queued written now. Never blocks on a disk."""
-        with held, self._guard:
+        with self._guard:
             if self._intake and not self._busy:
                 self._start()
 

@@ -17,7 +17,7 @@ from journal.events.phase import PhaseCancelled
 from journal.events.run import CodeVersion, RunCancelled
 from journal.ids import RunId, parse_run_id
 from tests.journal.helpers import events, note, records
-from tests.support.logs import read
+from tests.support.logs import code_of, read
 from tests.support.processes import other
 
 SLEEPER = """
@@ -152,10 +152,11 @@ async def test_a_handler_of_the_users_own_stays(journal: Journal) -> None:
 
 
 class Interrupter:
-    """Sends SIGINT right before the ``line``-th line that runs inside a call."""
+    """Sends a signal right before the ``line``-th line that runs inside a call."""
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, line: int, number: signal.Signals = signal.SIGINT) -> None:
         self.left = line
+        self.number = number
 
     @property
     def sent(self) -> bool:
@@ -166,7 +167,7 @@ class Interrupter:
         if what == "line" and ("/journal/" in name or name.endswith("/typing.py")):
             self.left -= 1
             if self.left == 0:
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(self.number)
         return self
 
     def raised(self, call: Callable[[], object]) -> bool:
@@ -208,6 +209,36 @@ async def test_an_interrupt_at_any_line_of_an_emit_arrives_and_leaves_the_queue_
     found = records(journal, run.id)
     assert [record.seq for record in found] == list(range(1, len(found) + 1))
     assert events(journal, run.id)[-2:] == ["annotation_added", "run_completed"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_an_event_out_of_a_signal_handler_never_waits_for_itself(
+    journal: Journal, anyio_backend: str
+) -> None:
+    """
+    A handler that logs, or a finalizer, may run in the middle of another event of its thread.
+
+    It is told there that it cannot be told; everywhere else its event lands like any other.
+    """
+    codes: set[str] = set()
+
+    def tell(*_: object) -> None:
+        codes.add(code_of(lambda: run.emit(note("out of the handler"))))
+
+    before = signal.signal(signal.SIGUSR1, tell)
+    try:
+        async with journal.run(project="nightly") as run:
+            for line in range(1, 10_000):
+                interrupter = Interrupter(line, signal.SIGUSR1)
+                assert not interrupter.raised(lambda: run.emit(note()).hurry())
+                if not interrupter.sent:
+                    break
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert codes == {"unavailable", "nothing was raised"}
+    told = [getattr(record.data, "text", "") for record in records(journal, run.id)]
+    assert told.count("note") == line
+    assert 20 < told.count("out of the handler") < line
 
 
 def test_an_interrupt_that_was_held_is_delivered_after(monkeypatch: pytest.MonkeyPatch) -> None:
