@@ -1,0 +1,1 @@
+"""Campaigns that are too long for every test run: ``make torture``."""
