@@ -22,10 +22,11 @@ _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class FileStatus(NamedTuple):
-    """Size in bytes and identity of a file."""
+    """Size in bytes and identity of a file; ``links``: its names, 0 once the last was taken away."""
 
     size: int
     inode: tuple[int, int]
+    links: int = 1
 
 
 class Files:
@@ -114,7 +115,7 @@ class Files:
     def status(self, fd: int) -> FileStatus:
         """Size and identity of an open file."""
         found = os.fstat(fd)
-        return FileStatus(found.st_size, (found.st_dev, found.st_ino))
+        return FileStatus(found.st_size, (found.st_dev, found.st_ino), found.st_nlink)
 
     def status_of(self, path: str) -> FileStatus | None:
         """Size and identity of what lies at ``path``, or ``None`` if nothing does."""
@@ -122,7 +123,7 @@ class Files:
             found = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return FileStatus(found.st_size, (found.st_dev, found.st_ino))
+        return FileStatus(found.st_size, (found.st_dev, found.st_ino), found.st_nlink)
 
     def is_folder(self, path: str) -> bool:
         """Whether a folder (no link to one) lies at ``path``."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from journal.backends import lease as leases
 from journal.backends import refusals, runfolder
 from journal.backends.feed import Feed
-from journal.backends.headfile import read_head
+from journal.backends.headfile import FIRST_EPOCH, UNPUBLISHED, read_head
 from journal.backends.lease import FileLease
 from journal.backends.refusals import BACKEND, place
 from journal.backends.storefile import check_store, make_store
@@ -85,7 +85,6 @@ class FilesystemLog:
             lease = runfolder.build(self.files, run_id, temporary, lines)
             try:
                 self._publish(lease, f"{parent}/{run_id}")
-                self.files.fsync_dir(parent)
                 self._feed.tell("opened", run_id, self._now(), durable=True)
             except BaseException:
                 leases.close(self.files, lease)
@@ -93,7 +92,7 @@ class FilesystemLog:
         return lease
 
     def _publish(self, lease: FileLease, folder: str) -> None:
-        """Give the run its name: from here on it is there, whole, for everyone."""
+        """Give the run its name, durably: from here on it is there, whole, for everyone."""
         try:
             self.files.rename(lease.folder, folder)
         except OSError as failure:
@@ -103,6 +102,10 @@ class FilesystemLog:
                 raise refusals.already_there(lease.run_id, folder) from failure
             raise
         lease.folder = folder
+        self.files.fsync_dir(folder.rpartition("/")[0])
+        # Only now: who meets the run before syncs its name itself before showing it.
+        lease.epoch = FIRST_EPOCH
+        leases.tell_head(self.files, lease, lease.head, "open")
 
     def acquire(self, run_id: RunId, wait_s: float = 0.0) -> Lease:
         """Take the lease, through recovery; see ``EventLog.acquire``."""
@@ -171,17 +174,21 @@ class FilesystemLog:
             with self._reading(f"{folder}/events.jsonl") as fd:
                 found = read_head(self.files, f"{folder}/head")
                 if found is not None and found.of_this_boot:
+                    if found.epoch == UNPUBLISHED:  # what is shown must not vanish with the power
+                        self.files.fsync_dir(folder.rpartition("/")[0])
                     size = self.files.status(fd).size
                     if found.head.position > size:
                         raise refusals.short(run_id, folder, found.head, size)
                     shown = found.head
                 else:
                     # After a reboot, or on another host, the watermark may lag: whole batches.
+                    if found is None or not found.names_boot:  # they may be in memory only
+                        self.files.fdatasync(fd)
                     found, tail = runfolder.examine(self.files, run_id, folder, fd, strict=False)
                     shown = tail.head
         return HeadInfo(
             head=shown,
-            epoch=found.epoch if found else 1,
+            epoch=max(found.epoch, FIRST_EPOCH) if found else FIRST_EPOCH,
             host=found.host if found else "unknown",
             pid=found.pid if found else 0,
             state=found.state if found else "open",

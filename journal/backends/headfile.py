@@ -24,6 +24,12 @@ _LINE = re.compile(
 )
 _CHECK_CHARS = 16
 
+FIRST_EPOCH = 1
+"""The epoch of a run's creator."""
+
+UNPUBLISHED = 0
+"""The epoch of a run whose name may not be durable yet: its creator acknowledged nothing."""
+
 
 class HeadFile(NamedTuple):
     """One reading of ``head``."""
@@ -37,8 +43,17 @@ class HeadFile(NamedTuple):
 
     @property
     def of_this_boot(self) -> bool:
-        """Whether it was written since this host started, so that it cannot lag."""
-        return (self.host, self.boot) == (host_name(), boot_id()) and self.boot != "0" * 32
+        """
+        Whether it was written since this system started, so that it cannot lag.
+
+        The boot alone decides: two containers of one system have two host names, one page cache.
+        """
+        return self.boot == boot_id() and self.names_boot
+
+    @property
+    def names_boot(self) -> bool:
+        """Whether the system that wrote it tells its boots apart."""
+        return self.boot != "0" * 32
 
 
 def encode_head(head: Head, epoch: int, pid: int, state: Literal["open", "closed"]) -> bytes:

@@ -1,8 +1,8 @@
 """
 One writer's hold on one run folder: the descriptors, the appends, the way out.
 
-The order of every append: look that nobody else was here, write, sync, overwrite ``head``,
-acknowledge. After a failed sync nothing is tried again, because the next sync would succeed
+The order of every append: look that nobody else was here, write, sync, look again, overwrite
+``head``, acknowledge. After a failed sync nothing is tried again, because the next sync would succeed
 although the bytes are lost: the lease is broken until the run is acquired anew, through recovery.
 
 Below: errors, files, log, headfile, chain, limits. Above: filesystem.
@@ -12,8 +12,9 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Literal
 
-from journal.backends.headfile import decode_head, encode_head
+from journal.backends.headfile import encode_head
 from journal.chain import hash_of
 from journal.errors import StorageError, StorageErrorCode, code_of, from_system, storage_error
 from journal.files import Files
@@ -29,6 +30,7 @@ class FileLease(Lease, kw_only=True):
     head_fd: int
     lock_fd: int
     pid: int
+    head_bytes: bytes = b""
     seen_alone_s: float = 0.0
     broken: str | None = None
     released: bool = False
@@ -44,8 +46,11 @@ def append(files: Files, lease: FileLease, lines: Sequence[bytes]) -> Head:
         before = lease.head
         size = sum(map(len, lines))
         after = Head(before.seq + len(lines), before.position + size, hash_of(lines[-1]))
+        # Whoever wrote at the same time put its lines where ours should stand, or behind them.
+        if not _is_whole(files, lease, after):
+            raise _taken_over(lease, "The batch was not acknowledged")
         # Before the acknowledgement, so that a reader of this boot knows what was acknowledged.
-        files.pwrite_all(lease.head_fd, encode_head(after, lease.epoch, lease.pid, "open"), 0)
+        tell_head(files, lease, after, "open")
     except (OSError, MemoryError) as failure:
         lease.broken = f"{code_of(failure)}"
         raise from_system(
@@ -83,35 +88,53 @@ def _check_usable(lease: FileLease) -> None:
         )
 
 
+def tell_head(files: Files, lease: FileLease, head: Head, state: Literal["open", "closed"]) -> None:
+    """Overwrite ``head``, unsynced; what was written is what must be found before the next batch."""
+    data = encode_head(head, lease.epoch, lease.pid, state)
+    files.pwrite_all(lease.head_fd, data, 0)
+    lease.head_bytes = data
+
+
 def _check_alone(files: Files, lease: FileLease) -> None:
     """
     A writer that slept through a takeover must notice before it writes.
 
-    Bytes of somebody else it notices at once; another lock, log or epoch as often as is cheap.
+    Bytes of somebody else, another ``head`` and a log that was unlinked it notices at once; another
+    lock or log under the old name as often as is cheap.
     """
-    status = files.status(lease.log_fd)
+    alone = (
+        _is_whole(files, lease, lease.head)
+        and files.pread(lease.head_fd, HEAD_BYTES, 0) == lease.head_bytes
+    )
     now_s = time.monotonic()
-    if status.size == lease.head.position and now_s - lease.seen_alone_s < ALONE_CHECK_S:
-        return
-    lease.seen_alone_s = now_s
-    here = files.status_of(f"{lease.folder}/events.jsonl")
-    lock = files.status_of(f"{lease.folder}/lock")
-    head = decode_head(files.pread(lease.head_fd, HEAD_BYTES, 0))
-    if (
-        status.size == lease.head.position
-        and here is not None
-        and here.inode == status.inode
-        and lock is not None
-        and lock.inode == files.status(lease.lock_fd).inode
-        and head is not None
-        and head.epoch == lease.epoch
-    ):
-        return
+    if alone and now_s - lease.seen_alone_s >= ALONE_CHECK_S:
+        alone = _is_in_place(files, lease)
+        lease.seen_alone_s = now_s
+    if not alone:
+        raise _taken_over(lease, "Nothing was written")
+
+
+def _is_whole(files: Files, lease: FileLease, head: Head) -> bool:
+    """Whether the log ends where ``head`` says, and still has a name."""
+    found = files.status(lease.log_fd)
+    return found.size == head.position and found.links > 0
+
+
+def _is_in_place(files: Files, lease: FileLease) -> bool:
+    """Whether log and lock still lie where they were opened."""
+    return all(
+        (here := files.status_of(f"{lease.folder}/{name}")) is not None
+        and here.inode == files.status(fd).inode
+        for name, fd in (("events.jsonl", lease.log_fd), ("lock", lease.lock_fd))
+    )
+
+
+def _taken_over(lease: FileLease, what: str) -> StorageError:
     lease.broken = "taken_over"
-    raise storage_error(
+    return storage_error(
         StorageErrorCode.CONFLICT,
         f"run {lease.run_id}: the log was changed by somebody else since line "
-        f"{lease.head.seq}. This writer is closed; nothing was written.",
+        f"{lease.head.seq}. {what}; this writer is closed.",
         operation="append",
         run_id=lease.run_id,
         seq=lease.head.seq,
@@ -166,8 +189,7 @@ def release(files: Files, lease: FileLease) -> bool:
         if not lease.broken and lease.pid == os.getpid():
             lease.seen_alone_s = 0.0  # once, so nothing is saved by not looking
             _check_alone(files, lease)
-            head = encode_head(lease.head, lease.epoch, lease.pid, "closed")
-            files.pwrite_all(lease.head_fd, head, 0)
+            tell_head(files, lease, lease.head, "closed")
             files.fdatasync(lease.head_fd)
             marked = True
     except (OSError, MemoryError) as failure:

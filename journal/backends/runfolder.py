@@ -7,6 +7,7 @@ beside it. Raises ``OSError`` and ``StorageError``.
 Below: files, chain, log, recovery, headfile, lease, refusals, ids. Above: filesystem.
 """
 
+import errno
 import os
 import time
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from contextlib import suppress
 from functools import partial
 
 from journal.backends import refusals
-from journal.backends.headfile import HeadFile, encode_head, read_head
-from journal.backends.lease import FileLease
+from journal.backends.headfile import FIRST_EPOCH, UNPUBLISHED, HeadFile, read_head
+from journal.backends.lease import FileLease, tell_head
 from journal.chain import Chain, hash_of
 from journal.files import Files
 from journal.ids import RunId
@@ -45,13 +46,24 @@ def build(files: Files, run_id: RunId, folder: str, lines: Sequence[bytes]) -> F
     try:
         files.mkdir(f"{folder}/artifacts")
         opened.append(lock_fd := files.create(f"{folder}/lock"))
-        files.lock(lock_fd)
+        if not files.lock(lock_fd):  # somebody who sweeps took it for a dead maker's
+            raise OSError(errno.EAGAIN, "the lock of a new run is held by another process")
         opened.append(log_fd := files.create(f"{folder}/events.jsonl"))
         files.write_all(log_fd, b"".join(lines))
         files.fdatasync(log_fd)
         head = Head(len(lines), sum(map(len, lines)), hash_of(lines[-1]))
         opened.append(head_fd := open_head(files, folder))
-        files.pwrite_all(head_fd, encode_head(head, 1, os.getpid(), "open"), 0)
+        lease = FileLease(
+            run_id=run_id,
+            epoch=UNPUBLISHED,
+            head=head,
+            folder=folder,
+            log_fd=log_fd,
+            head_fd=head_fd,
+            lock_fd=lock_fd,
+            pid=os.getpid(),
+        )
+        tell_head(files, lease, head, "open")
         files.fdatasync(head_fd)
         files.fsync_dir(folder)
     except BaseException:
@@ -59,16 +71,7 @@ def build(files: Files, run_id: RunId, folder: str, lines: Sequence[bytes]) -> F
         with suppress(OSError, MemoryError):
             files.remove_tree(folder)
         raise
-    return FileLease(
-        run_id=run_id,
-        epoch=1,
-        head=head,
-        folder=folder,
-        log_fd=log_fd,
-        head_fd=head_fd,
-        lock_fd=lock_fd,
-        pid=os.getpid(),
-    )
+    return lease
 
 
 def open_head(files: Files, folder: str) -> int:
@@ -122,26 +125,25 @@ def reopen(files: Files, run_id: RunId, folder: str, lock_fd: int) -> FileLease:
         opened.append(log_fd := files.open_append(f"{folder}/events.jsonl"))
         found, tail = recover(files, run_id, folder)
         opened.append(head_fd := open_head(files, folder))
-        epoch = found.epoch + 1 if found else 2
+        lease = FileLease(
+            run_id=run_id,
+            epoch=max(found.epoch, FIRST_EPOCH) + 1 if found else FIRST_EPOCH + 1,
+            head=tail.head,
+            recovered=untold(files, folder, tail.head.seq),
+            folder=folder,
+            log_fd=log_fd,
+            head_fd=head_fd,
+            lock_fd=lock_fd,
+            pid=os.getpid(),
+        )
         # Durable before anything is written: a stale "closed" would make a torn batch look like
         # damage.
-        files.pwrite_all(head_fd, encode_head(tail.head, epoch, os.getpid(), "open"), 0)
+        tell_head(files, lease, tail.head, "open")
         files.fdatasync(head_fd)
-        told = untold(files, folder, tail.head.seq)
     except BaseException:
         close_all(files, opened)
         raise
-    return FileLease(
-        run_id=run_id,
-        epoch=epoch,
-        head=tail.head,
-        recovered=told,
-        folder=folder,
-        log_fd=log_fd,
-        head_fd=head_fd,
-        lock_fd=lock_fd,
-        pid=os.getpid(),
-    )
+    return lease
 
 
 def recover(files: Files, run_id: RunId, folder: str) -> tuple[HeadFile | None, Tail]:
