@@ -18,7 +18,7 @@ Below: ids. Above: recovery, backends, writer. Next to read: ``backends/memory.p
 ``backends/filesystem.py``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -73,6 +73,31 @@ class Lease(msgspec.Struct, kw_only=True):
     recovered: tuple[TornTail, ...] = ()
 
 
+class Ancestor(msgspec.Struct, frozen=True):
+    """
+    One run of a fork's past: the first lines of its log, which the fork keeps for itself.
+
+    ``lines`` gives them, anew at each call, and raises what it finds wrong with them: what was
+    read to its end was checked. ``kept_by`` is a run that keeps exactly these lines already.
+    """
+
+    run_id: RunId
+    lines: Callable[[], Iterable[bytes]]
+    kept_by: RunId | None = None
+
+
+class Past(msgspec.Struct, frozen=True):
+    """
+    What a fork begins with: its ancestors, and their artifacts.
+
+    ``bring`` puts the artifacts where the new run's lie. It is called before the run has its name,
+    with the folder in which the run is being built, or ``None`` where a run has none.
+    """
+
+    ancestors: tuple[Ancestor, ...]
+    bring: Callable[[str | None], None]
+
+
 class Change(msgspec.Struct, frozen=True):
     """One line of the feed. ``opened``: watch this run; ``closed``: it rests; ``deleted``: gone."""
 
@@ -99,12 +124,13 @@ class EventLog(Protocol):
     backend: str
     """Its name in errors: ``filesystem``, ``memory``."""
 
-    def create(self, run_id: RunId, lines: Sequence[bytes]) -> Lease:
+    def create(self, run_id: RunId, lines: Sequence[bytes], past: Past | None = None) -> Lease:
         """
         Make a run whose log begins with ``lines`` (one batch), and take its lease.
 
-        On return the run exists durably, its lines are acknowledged, the feed says ``opened``;
-        before, no reader sees any of it. Raises ``conflict`` if the run exists.
+        On return the run exists durably, its ``past`` with it, its lines are acknowledged, the
+        feed says ``opened``; before, no reader sees any of it. Raises ``conflict`` if the run
+        exists, and what reading the past and bringing its artifacts raises: then nothing is made.
         """
         ...
 
@@ -167,6 +193,14 @@ class EventLog(Protocol):
         it then gives a prefix. Bounded memory: a line over the readers' cap is given cut off and
         is the last one, so that ``Chain`` refuses it. Raises ``not_found``, and ``corrupt`` for
         a log that ends before ``stop``.
+        """
+        ...
+
+    def read_past(self, run_id: RunId, ancestor: RunId) -> Iterator[bytes]:
+        """
+        The lines that a fork keeps of one of its ancestors, all of them; hashes are not checked.
+
+        They never change. Raises ``not_found`` where the run keeps none of that ancestor.
         """
         ...
 

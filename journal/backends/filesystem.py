@@ -6,8 +6,8 @@ A folder per run, JSON Lines inside: the event log that people use.
 Owns how a run appears (a whole folder is renamed into place) and what readers may see. Never
 parses an event. Layout: docs/format.md.
 
-Below: errors, limits, ids, files, log, recovery, feed, headfile, lease, refusals, runfolder,
-storefile. Above: journal. Next to read: ``runfolder.py`` (make, lock, recover), ``lease.py`` (one
+Below: errors, limits, ids, files, log, recovery, feed, headfile, lease, past, refusals,
+runfolder, storefile. Above: journal. Next to read: ``runfolder.py`` (make, lock, recover), ``lease.py`` (one
 append), then ``../recovery.py`` (what a crash may leave).
 """
 
@@ -26,13 +26,14 @@ from journal.backends import refusals, runfolder
 from journal.backends.feed import Feed
 from journal.backends.headfile import FIRST_EPOCH, UNPUBLISHED, read_head
 from journal.backends.lease import FileLease
+from journal.backends.past import carry_past, past_path
 from journal.backends.refusals import BACKEND, place
 from journal.backends.storefile import check_store, make_store
 from journal.errors import StorageError
 from journal.files import Files, make_folders, read_small, replace_file
 from journal.ids import RunId, parse_run_id, run_id_folder
 from journal.limits import CHECKPOINT_BYTES_MAX, LOCK_RETRY_S
-from journal.log import Changes, Head, HeadInfo, Lease
+from journal.log import Changes, Head, HeadInfo, Lease, Past
 from journal.recovery import split_lines, split_lines_reverse
 
 _NUMBER = re.compile(r"[0-9]+")
@@ -74,7 +75,7 @@ class FilesystemLog:
 
     # -- writing ---------------------------------------------------------------------------
 
-    def create(self, run_id: RunId, lines: Sequence[bytes]) -> Lease:
+    def create(self, run_id: RunId, lines: Sequence[bytes], past: Past | None = None) -> Lease:
         """Make a run; see ``EventLog.create``."""
         with place("create", run_id):
             relative, _, _ = f"runs/{run_id_folder(run_id)}".rpartition("/")
@@ -82,7 +83,8 @@ class FilesystemLog:
             if self.files.status_of(f"{parent}/{run_id}") is not None:
                 raise refusals.already_there(run_id, f"{parent}/{run_id}")
             temporary = f"{parent}/.new-{run_id}-{uuid.uuid4().hex[:8]}"
-            lease = runfolder.build(self.files, run_id, temporary, lines)
+            carry = partial(carry_past, self.files, past, self.folder) if past else None
+            lease = runfolder.build(self.files, run_id, temporary, lines, carry)
             try:
                 self._publish(lease, f"{parent}/{run_id}")
                 self._feed.tell("opened", run_id, self._now(), durable=True)
@@ -225,6 +227,13 @@ class FilesystemLog:
             if not reverse:  # what is left is given first, so that verify can name a broken line
                 yield from (line for line in lines if line.endswith(b"\n"))
             raise refusals.cut_off(run_id, self.folder(run_id), end, size)
+
+    def read_past(self, run_id: RunId, ancestor: RunId) -> Iterator[bytes]:
+        """Lines that a fork keeps of an ancestor; see ``EventLog.read_past``."""
+        path = past_path(self.folder(run_id), ancestor)
+        with place("read_past", run_id, path), self._reading(path) as fd:
+            size = self.files.status(fd).size
+            yield from split_lines(partial(self.files.pread, fd), 0, size)
 
     @contextmanager
     def _reading(self, path: str) -> Iterator[int]:

@@ -18,7 +18,7 @@ from journal.chain import hash_of
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.host import host_name
 from journal.ids import RunId
-from journal.log import Change, Changes, Head, HeadInfo, Lease
+from journal.log import Change, Changes, Head, HeadInfo, Lease, Past
 
 
 class _Run(msgspec.Struct):
@@ -28,6 +28,7 @@ class _Run(msgspec.Struct):
     epoch: int
     holder: Lease | None
     checkpoint: bytes | None = None
+    past: dict[RunId, list[bytes]] = {}
 
 
 class MemoryLog:
@@ -40,13 +41,18 @@ class MemoryLog:
         self._feed: list[Change] = []
         self._guard = threading.Condition()
 
-    def create(self, run_id: RunId, lines: Sequence[bytes]) -> Lease:
+    def create(self, run_id: RunId, lines: Sequence[bytes], past: Past | None = None) -> Lease:
         """Make a run; see ``EventLog.create``."""
+        kept = {}
+        if past is not None:
+            kept = {each.run_id: list(each.lines()) for each in past.ancestors}
+            past.bring(None)
         with self._guard:
             if run_id in self._runs:
                 raise _error(StorageErrorCode.CONFLICT, "create", run_id, "exists already")
             run = _Run([], [], Head(0, 0, ""), 1, None)
             run.holder = Lease(run_id=run_id, epoch=1, head=run.head)
+            run.past = kept
             self._runs[run_id] = run
             self._extend(run, lines)
             self._feed.append(Change("opened", run_id))
@@ -130,6 +136,15 @@ class MemoryLog:
                 if start <= place < end
             ]
         return reversed(found) if reverse else iter(found)
+
+    def read_past(self, run_id: RunId, ancestor: RunId) -> Iterator[bytes]:
+        """Lines of an ancestor; see ``EventLog.read_past``."""
+        with self._guard:
+            found = self._get(run_id, "read_past").past.get(ancestor)
+        if found is None:
+            what = f"keeps nothing of its ancestor {ancestor}"
+            raise _error(StorageErrorCode.NOT_FOUND, "read_past", run_id, what)
+        return iter(found)
 
     def runs(self) -> Iterator[RunId]:
         """All runs."""

@@ -10,7 +10,7 @@ Below: files, chain, log, recovery, headfile, lease, refusals, ids. Above: files
 import errno
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -35,11 +35,18 @@ from journal.recovery import (
 _BLOCK_BYTES = 1024 * 1024
 
 
-def build(files: Files, run_id: RunId, folder: str, lines: Sequence[bytes]) -> FileLease:
+def build(
+    files: Files,
+    run_id: RunId,
+    folder: str,
+    lines: Sequence[bytes],
+    carry: Callable[[str], None] | None = None,
+) -> FileLease:
     """
     A whole run folder at ``folder``, a name that no reader looks at: locked, and all of it synced.
 
     The lock is held before the name is public, so no one else ever opens a run half made.
+    ``carry`` puts a fork's past into the folder, durably.
     """
     files.mkdir(folder)
     opened: list[int] = []
@@ -48,6 +55,8 @@ def build(files: Files, run_id: RunId, folder: str, lines: Sequence[bytes]) -> F
         opened.append(lock_fd := files.create(f"{folder}/lock"))
         if not files.lock(lock_fd):  # somebody who sweeps took it for a dead maker's
             raise OSError(errno.EAGAIN, "the lock of a new run is held by another process")
+        if carry is not None:
+            carry(folder)  # under the lock: a half-made folder without a writer is swept away
         opened.append(log_fd := files.create(f"{folder}/events.jsonl"))
         files.write_all(log_fd, b"".join(lines))
         files.fdatasync(log_fd)
