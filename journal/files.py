@@ -22,7 +22,7 @@ _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class FileStatus(NamedTuple):
-    """Size in bytes and identity of a file; ``links``: its names, 0 once the last was taken away."""
+    """Size in bytes and identity of a file, and how many names it has: 0 after the last is gone."""
 
     size: int
     inode: tuple[int, int]
@@ -153,8 +153,10 @@ class Files:
         return sorted(os.listdir(path))
 
     def remove_tree(self, path: str) -> None:
-        """Delete a folder and all that is in it; follows no link."""
-        shutil.rmtree(path)
+        """Delete a folder and all that is in it, maybe beside others who do; follows no link."""
+        while self.is_folder(path):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(path)
 
     def lock(self, fd: int) -> bool:
         """Take the exclusive lock of an open file if it is free; it goes with the descriptor."""

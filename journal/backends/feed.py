@@ -9,6 +9,7 @@ Below: errors, ids, files, log, draft, limits. Above: filesystem.
 """
 
 import contextlib
+import errno
 import re
 import uuid
 
@@ -18,10 +19,14 @@ from journal.draft import timestamp_of
 from journal.errors import StorageError
 from journal.files import Files
 from journal.ids import RunId, parse_run_id
-from journal.limits import READ_BYTES
+from journal.limits import FEED_BYTES_MAX, READ_BYTES
 from journal.log import Change, Changes
 
 _FIRST = re.compile(rb'\{"feed":"run-journal/1","generation":"([0-9a-f]{32})"\}\n')
+
+
+# Nothing there, or something that is no file: either way nobody can have told anything.
+_NO_FEED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.EISDIR, errno.ELOOP})
 
 
 class _Line(msgspec.Struct):
@@ -36,6 +41,7 @@ class Feed:
     def __init__(self, files: Files, path: str) -> None:
         self._files = files
         self._path = path
+        self._looked_at = False
 
     def make(self) -> None:
         """Make the feed if there is none; when several processes do, one of them wins."""
@@ -54,9 +60,36 @@ class Feed:
         self._files.unlink(temporary)
         self._files.fsync_dir(self._path.rpartition("/")[0])
 
+    def _mend(self) -> None:
+        """
+        Put a new feed in the place of one that no reader can use; the old one is kept beside it.
+
+        Loses nothing: a new generation has readers scan all runs, and whoever tells something
+        has made it true on disk before.
+        """
+        try:
+            fd = self._files.open_read(self._path)
+        except FileNotFoundError:
+            return  # made when there is something to tell
+        except OSError as failure:
+            if failure.errno not in _NO_FEED:
+                raise
+        else:
+            try:
+                if _FIRST.match(self._files.pread(fd, 128, 0)):
+                    return
+            finally:
+                self._files.close(fd)
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rename(self._path, f"{self._path}.damaged-{uuid.uuid4().hex}")
+        self.make()
+
     def tell(self, what: str, run_id: RunId, now_s: float, *, durable: bool) -> None:
         """Append one line; ``durable``: it survives power loss on return."""
         line = msgspec.json.encode(_Line(what, run_id, timestamp_of(now_s)))
+        if not self._looked_at:
+            self._mend()
+            self._looked_at = True
         try:
             fd = self._files.open_append(self._path)
         except FileNotFoundError:
@@ -73,7 +106,9 @@ class Feed:
         """What was told since ``cursor``."""
         try:
             fd = self._files.open_read(self._path)
-        except FileNotFoundError:
+        except OSError as failure:
+            if failure.errno not in _NO_FEED:
+                raise
             return Changes((), "", everything=True)
         try:
             first = _FIRST.match(self._files.pread(fd, 128, 0))
@@ -82,7 +117,7 @@ class Feed:
                 return Changes((), "", everything=True)
             generation = first[1].decode()
             start = _offset(cursor, generation)
-            if start is None or start > size:
+            if start is None or not 0 <= size - start <= FEED_BYTES_MAX:
                 return Changes((), f"{generation}:{self._end(fd, size)}", everything=True)
             data = self._read(fd, start, size)
         finally:
@@ -116,7 +151,7 @@ def _parse(line: bytes) -> Change | None:
     try:
         found = msgspec.json.decode(line, type=_Line)
         run_id = parse_run_id(found.run_id)
-    except (msgspec.DecodeError, UnicodeError, StorageError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError, StorageError):
         return None
     if found.what == "opened":
         return Change("opened", run_id)

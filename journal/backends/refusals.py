@@ -49,6 +49,33 @@ def absent(run_id: str, folder: str, *, log_gone: bool) -> StorageError:
     )
 
 
+def half_deleted(run_id: str, folder: str) -> StorageError:
+    """The run was deleted, by somebody who died before the feed was told."""
+    return storage_error(
+        StorageErrorCode.NOT_FOUND,
+        f"run {run_id} was deleted, but whoever did so ended half-way. Nothing was changed.",
+        operation="open",
+        run_id=run_id,
+        backend=BACKEND,
+        path=folder,
+        reason="deleted",
+        next_action=f"journal delete --yes {run_id}",
+    )
+
+
+def no_folder(path: str) -> StorageError:
+    """Something else lies where a folder of runs should: a file, or a link, which may lead away."""
+    return storage_error(
+        StorageErrorCode.CORRUPT,
+        f"{path} is no folder of this store: it is a file or a link. It was not followed.",
+        operation="runs",
+        backend=BACKEND,
+        path=path,
+        reason="no_folder",
+        next_action="move it away, or the folder that it leads to into its place",
+    )
+
+
 def cut_off(run_id: str, folder: str, wanted: int, size: int) -> StorageError:
     """The log ends before a position that it had reached already."""
     what = f"the log has {size} bytes, but {wanted} were acknowledged"
@@ -88,7 +115,7 @@ def locked(run_id: str, folder: str, found: HeadFile | None, operation: str) -> 
         run_id=run_id,
         backend=BACKEND,
         path=f"{folder}/lock",
-        next_action="wait for it to end, or end it",
+        next_action="wait for it to end, or end it; if it is stopped for good, open with force=True",
     )
 
 

@@ -5,6 +5,7 @@ Below: errors, files, feed. Above: filesystem.
 """
 
 import uuid
+from contextlib import suppress
 
 import msgspec
 
@@ -23,8 +24,14 @@ class StoreFile(msgspec.Struct):
 
 
 def make_store(files: Files, path: str) -> None:
-    """Make a store at ``path`` where there is nothing, or an empty folder. Raises ``OSError``."""
+    """
+    Make a store at ``path`` where there is nothing, or an empty folder. Raises ``OSError``.
+
+    On return its names are durable, whoever made it: its maker may have died before the sync.
+    """
     if files.status_of(f"{path}/store.json") is not None:
+        files.fsync_dir(path)
+        _sync_name(files, path)
         return
     if files.is_folder(f"{path}/runs"):
         return  # a store that lost its store.json: ``check_store`` says so, nothing is made anew
@@ -44,6 +51,7 @@ def make_store(files: Files, path: str) -> None:
                 reason="no_store",
                 next_action="name an empty or new folder",
             )
+        _sync_name(files, path)
     else:
         _make_folder(files, path)
     from journal.backends.feed import Feed
@@ -58,7 +66,9 @@ def make_store(files: Files, path: str) -> None:
 
 def _make_folder(files: Files, path: str) -> None:
     parent = path.rpartition("/")[0] or "/"
-    if not files.is_folder(parent):
+    if files.is_folder(parent):
+        _sync_name(files, parent)
+    else:
         _make_folder(files, parent)
     try:
         files.mkdir(path)
@@ -68,9 +78,18 @@ def _make_folder(files: Files, path: str) -> None:
     files.fsync_dir(parent)
 
 
+def _sync_name(files: Files, path: str) -> None:
+    """Make the name of a folder durable that another process may have made just now."""
+    # Who may not read the folder above cannot sync it; nor could whoever made this one.
+    with suppress(PermissionError):
+        files.fsync_dir(path.rpartition("/")[0] or "/")
+
+
 def check_store(files: Files, path: str) -> StoreFile:
     """Read ``store.json``; see ``FilesystemLog.open`` for what is refused."""
     data = read_small(files, f"{path}/store.json", _BYTES_MAX)
+    if data is None and files.status_of(f"{path}/store.json") is not None:
+        data = b""  # far too long: it says no more than an empty one
     if data is None and files.is_folder(f"{path}/runs"):
         raise storage_error(
             StorageErrorCode.CORRUPT,
@@ -91,7 +110,7 @@ def check_store(files: Files, path: str) -> StoreFile:
         )
     try:
         found = msgspec.json.decode(data, type=StoreFile)
-    except (msgspec.DecodeError, UnicodeError) as failure:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as failure:
         raise storage_error(
             StorageErrorCode.SERIALIZATION_ERROR,
             f"{path}/store.json cannot be read. Nothing was changed.",
