@@ -38,6 +38,7 @@ from journal.events.run import (
     RunStarted,
     WriterOpened,
 )
+from journal.fork import Forked, Store, fork
 from journal.handover import take
 from journal.host import writer_info
 from journal.ids import RunId, new_run_id, parse_label, parse_name, parse_partition, parse_run_id
@@ -161,6 +162,7 @@ class Journal:
         code: CodeVersion | None = None,
         plan: Sequence[PlannedPhase] | None = None,
         allow_changed: bool = False,
+        force: bool = False,
     ) -> Run:
         """
         Go on with a run that stopped: ``async with journal.resume(run_id) as run:``.
@@ -169,7 +171,8 @@ class Journal:
         given), ``log_recovered`` where a torn tail was set aside, and ``run_resumed``. Raises
         ``locked`` after ``wait_s`` seconds while another writer holds it, ``not_found``,
         ``corrupt``; ``conflict`` when ``code`` differs from what ran before, unless
-        ``allow_changed``.
+        ``allow_changed``. ``force`` takes the run, after ``wait_s`` seconds, from a writer that is
+        stopped for good (a dead one keeps nobody out): should it wake, it is refused.
         """
         checked = _checked(plan)
 
@@ -178,25 +181,34 @@ class Journal:
                 check_same_code(writer.run_id, writer.state.code, code)
             return [self._opened(writer, code, checked), *_told(writer), RunResumed()]
 
-        return self._reopened(run_id, wait_s, decide, ends=True)
+        return self._reopened(run_id, wait_s, decide, ends=True, force=force)
 
-    def open_run(self, run_id: str, *, wait_s: float = 0.0) -> Run:
+    def open_run(self, run_id: str, *, wait_s: float = 0.0, force: bool = False) -> Run:
         """
         Open a run for notes and repairs: its status stays as it is, entering and leaving.
 
-        Entering recovers the log and records ``writer_opened``; raises what ``resume`` raises.
+        Entering recovers the log and records ``writer_opened``; raises what ``resume`` raises, and
+        takes ``force`` as it does.
         """
-        return self._reopened(
-            run_id, wait_s, lambda w: [self._opened(w, None, None), *_told(w)], ends=False
-        )
+
+        def decide(writer: Writer) -> list[Event]:
+            return [self._opened(writer, None, None), *_told(writer)]
+
+        return self._reopened(run_id, wait_s, decide, ends=False, force=force)
 
     def _reopened(
-        self, run_id: str, wait_s: float, decide: Callable[[Writer], list[Event]], *, ends: bool
+        self,
+        run_id: str,
+        wait_s: float,
+        decide: Callable[[Writer], list[Event]],
+        *,
+        ends: bool,
+        force: bool,
     ) -> Run:
         parsed = parse_run_id(run_id)
 
         def make() -> Writer:
-            writer = Writer.open(self.log, parsed, wait_s, **self._services())
+            writer = Writer.open(self.log, parsed, wait_s, force=force, **self._services())
             # Under the lease, so what lies there half stored is garbage of a writer that died.
             with suppress(StorageError):
                 self.artifacts.sweep(parsed)
@@ -217,7 +229,42 @@ class Journal:
 
         return Run(parsed, opener, self.artifacts.location, ends=ends)
 
+    async def fork(
+        self,
+        run_id: str,
+        *,
+        at: int | None = None,
+        parameters: BaseModel | Mapping[str, Any] | None = None,
+    ) -> Forked:
+        """
+        Make a new run that goes on from event ``at`` of another one; by default from its last.
+
+        It begins with that past's state, its artifacts and, unless ``parameters`` are given, its
+        parameters; ``resume`` it to go on. What was finished by then is not done again, what was
+        running counts as interrupted. The other run is not touched, and may be live. Durable on
+        return. Raises ``not_found`` for an unknown run or event, ``corrupt`` and other codes for
+        a past or an artifact that is not as it was written: then there is no new run.
+        """
+        self._check_open()
+        parsed, new_id = parse_run_id(run_id), parse_run_id(self._new_id())
+        own = Store(self.log, self.artifacts)
+        work = partial(
+            fork,
+            own,
+            own,
+            parsed,
+            new_id,
+            at=at,
+            parameters=None if parameters is None else _plain(parameters),
+            now=self._now,
+        )
+        return await anyio.to_thread.run_sync(work)
+
     async def _own(self, make: Callable[[], Writer]) -> Writer:
+        self._check_open()
+        return await take(make, self._workers)
+
+    def _check_open(self) -> None:
         if self._closed:
             raise storage_error(
                 StorageErrorCode.CLOSED,
@@ -226,7 +273,6 @@ class Journal:
                 reason="journal_closed",
                 next_action="async with Journal.open(...) as journal:",
             )
-        return await take(make, self._workers)
 
     def _opened(
         self, writer: Writer, code: CodeVersion | None, plan: tuple[PlannedPhase, ...] | None

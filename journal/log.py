@@ -134,7 +134,7 @@ class EventLog(Protocol):
         """
         ...
 
-    def acquire(self, run_id: RunId, wait_s: float = 0.0) -> Lease:
+    def acquire(self, run_id: RunId, wait_s: float = 0.0, *, force: bool = False) -> Lease:
         """
         Take the lease of a run that exists, recovering its log first.
 
@@ -142,6 +142,10 @@ class EventLog(Protocol):
         durable, the epoch is one higher, the feed says ``opened``. Raises ``locked`` after
         ``wait_s`` seconds, ``not_found``, ``unsupported_format``, and ``corrupt`` (or the code of
         a malformed line) for damage, which is left exactly as it is.
+
+        ``force`` takes the lease from a holder that is stopped for good but not dead, after
+        ``wait_s`` seconds: should it wake, its next append raises ``conflict``, and nothing that it
+        still writes gets into the log. Everything that it had acknowledged is there.
         """
         ...
 

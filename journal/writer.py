@@ -30,7 +30,9 @@ from journal.intake import Decide, Entry, Intake, stamp
 from journal.lifecycle import RunLifecycle
 from journal.limits import CHECKPOINT_EVENTS
 from journal.log import EventLog, Lease
+from journal.past import past_records
 from journal.receipt import Bridge, Receipt
+from journal.record import Record
 from journal.workers import Workers
 
 
@@ -97,9 +99,10 @@ class Writer:
         workers: Workers,
         bridge: Bridge,
         now: Callable[[], float] = time.time,
+        force: bool = False,
     ) -> "Writer":
         """Take a run's lease and bring back what is known of it. Blocks; see ``acquire``."""
-        lease = log.acquire(run_id, wait_s)
+        lease = log.acquire(run_id, wait_s, force=force)
         try:
             memory, began = remember(log, lease)
         except BaseException:
@@ -254,6 +257,10 @@ class Writer:
     def lines(self) -> Iterator[bytes]:
         """The log's lines up to what is durable, for a check along the chain. Blocks."""
         return self._log.read(self.run_id, 0, self._durable.position)
+
+    def past(self, first: Record) -> Iterator[Record]:
+        """Of a fork, whose line 1 is ``first``, the records of its ancestors. Blocks."""
+        return past_records(self._log, self.run_id, first)
 
     # -- leaving ---------------------------------------------------------------------------
 

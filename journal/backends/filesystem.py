@@ -7,8 +7,8 @@ Owns how a run appears (a whole folder is renamed into place) and what readers m
 parses an event. Layout: docs/format.md.
 
 Below: errors, limits, ids, files, log, recovery, feed, headfile, lease, past, refusals,
-runfolder, storefile. Above: journal. Next to read: ``runfolder.py`` (make, lock, recover), ``lease.py`` (one
-append), then ``../recovery.py`` (what a crash may leave).
+runfolder, storefile, takeover. Above: journal. Next to read: ``runfolder.py`` (make, lock,
+recover), ``lease.py`` (one append), then ``../recovery.py`` (what a crash may leave).
 """
 
 import errno
@@ -22,14 +22,14 @@ from functools import partial
 from pathlib import Path
 
 from journal.backends import lease as leases
-from journal.backends import refusals, runfolder
+from journal.backends import refusals, runfolder, takeover
 from journal.backends.feed import Feed
 from journal.backends.headfile import FIRST_EPOCH, UNPUBLISHED, read_head
 from journal.backends.lease import FileLease
 from journal.backends.past import carry_past, past_path
 from journal.backends.refusals import BACKEND, place
 from journal.backends.storefile import check_store, make_store
-from journal.errors import StorageError
+from journal.errors import StorageError, StorageErrorCode
 from journal.files import Files, make_folders, read_small, replace_file
 from journal.ids import RunId, parse_run_id, run_id_folder
 from journal.limits import CHECKPOINT_BYTES_MAX, LOCK_RETRY_S
@@ -109,13 +109,13 @@ class FilesystemLog:
         lease.epoch = FIRST_EPOCH
         leases.tell_head(self.files, lease, lease.head, "open")
 
-    def acquire(self, run_id: RunId, wait_s: float = 0.0) -> Lease:
+    def acquire(self, run_id: RunId, wait_s: float = 0.0, *, force: bool = False) -> Lease:
         """Take the lease, through recovery; see ``EventLog.acquire``."""
         folder = self.folder(run_id)
         with place("acquire", run_id, folder):
             self._check_present(run_id, folder)
             patience_s = max(wait_s, LOCK_RETRY_S)
-            lock_fd = runfolder.take_lock(self.files, run_id, folder, patience_s, "acquire")
+            lock_fd = self._lock(run_id, folder, patience_s, force=force)
             try:
                 # Its maker may have died between giving the run its name and syncing that name.
                 self.files.fsync_dir(folder.rpartition("/")[0])
@@ -129,6 +129,14 @@ class FilesystemLog:
                 leases.close(self.files, lease)
                 raise
         return lease
+
+    def _lock(self, run_id: RunId, folder: str, wait_s: float, *, force: bool) -> int:
+        try:
+            return runfolder.take_lock(self.files, run_id, folder, wait_s, "acquire")
+        except StorageError as failure:
+            if not force or failure.code is not StorageErrorCode.LOCKED:
+                raise
+        return takeover.seize(self.files, run_id, folder)
 
     def _let_go(self, lock_fd: int) -> None:
         with suppress(OSError, MemoryError):

@@ -47,7 +47,7 @@ def append(files: Files, lease: FileLease, lines: Sequence[bytes]) -> Head:
         size = sum(map(len, lines))
         after = Head(before.seq + len(lines), before.position + size, hash_of(lines[-1]))
         # Whoever wrote at the same time put its lines where ours should stand, or behind them.
-        if not _is_whole(files, lease, after):
+        if not (_is_whole(files, lease, after) and _was_in_place(files, lease)):
             raise _taken_over(lease, "The batch was not acknowledged")
         # Before the acknowledgement, so that a reader of this boot knows what was acknowledged.
         tell_head(files, lease, after, "open")
@@ -105,11 +105,8 @@ def _check_alone(files: Files, lease: FileLease) -> None:
     alone = (
         _is_whole(files, lease, lease.head)
         and files.pread(lease.head_fd, HEAD_BYTES, 0) == lease.head_bytes
+        and _was_in_place(files, lease)
     )
-    now_s = time.monotonic()
-    if alone and now_s - lease.seen_alone_s >= ALONE_CHECK_S:
-        alone = _is_in_place(files, lease)
-        lease.seen_alone_s = now_s
     if not alone:
         raise _taken_over(lease, "Nothing was written")
 
@@ -118,6 +115,19 @@ def _is_whole(files: Files, lease: FileLease, head: Head) -> bool:
     """Whether the log ends where ``head`` says, and still has a name."""
     found = files.status(lease.log_fd)
     return found.size == head.position and found.links > 0
+
+
+def _was_in_place(files: Files, lease: FileLease) -> bool:
+    """
+    Whether log and lock lay in their places less than ``ALONE_CHECK_S`` ago.
+
+    Asked before each batch and before its acknowledgement: who was stopped in between finds out.
+    """
+    now_s = time.monotonic()
+    if now_s - lease.seen_alone_s < ALONE_CHECK_S:
+        return True
+    lease.seen_alone_s = now_s
+    return _is_in_place(files, lease)
 
 
 def _is_in_place(files: Files, lease: FileLease) -> bool:
@@ -174,6 +184,8 @@ def cut_back(files: Files, lease: FileLease) -> None:
     """Cut the log to the last acknowledged line and sync that. Raises ``OSError``."""
     fd = files.open_rewrite(f"{lease.folder}/events.jsonl")
     try:
+        if files.status(fd).inode != files.status(lease.log_fd).inode:
+            raise _taken_over(lease, "Nothing was written")  # what lies there now is not ours
         files.truncate(fd, lease.head.position)
         files.fdatasync(fd)
     finally:

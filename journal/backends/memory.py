@@ -27,6 +27,7 @@ class _Run(msgspec.Struct):
     head: Head
     epoch: int
     holder: Lease | None
+    robbed: list[Lease]
     checkpoint: bytes | None = None
     past: dict[RunId, list[bytes]] = {}
 
@@ -50,7 +51,7 @@ class MemoryLog:
         with self._guard:
             if run_id in self._runs:
                 raise _error(StorageErrorCode.CONFLICT, "create", run_id, "exists already")
-            run = _Run([], [], Head(0, 0, ""), 1, None)
+            run = _Run([], [], Head(0, 0, ""), 1, None, [])
             run.holder = Lease(run_id=run_id, epoch=1, head=run.head)
             run.past = kept
             self._runs[run_id] = run
@@ -58,12 +59,15 @@ class MemoryLog:
             self._feed.append(Change("opened", run_id))
             return run.holder
 
-    def acquire(self, run_id: RunId, wait_s: float = 0.0) -> Lease:
+    def acquire(self, run_id: RunId, wait_s: float = 0.0, *, force: bool = False) -> Lease:
         """Take the lease; see ``EventLog.acquire``."""
         deadline = time.monotonic() + wait_s
         with self._guard:
-            while self._get(run_id, "acquire").holder is not None:
+            while (holder := self._get(run_id, "acquire").holder) is not None:
                 left = deadline - time.monotonic()
+                if left <= 0 and force:
+                    self._get(run_id, "acquire").robbed.append(holder)
+                    break
                 if left <= 0:
                     raise _error(StorageErrorCode.LOCKED, "acquire", run_id, "has a writer")
                 self._guard.wait(left)
@@ -77,6 +81,8 @@ class MemoryLog:
         """Add a batch; see ``EventLog.append``."""
         with self._guard:
             run = self._runs.get(lease.run_id)
+            if run is not None and _discard(run.robbed, lease):
+                raise _error(StorageErrorCode.CONFLICT, "append", lease.run_id, "was taken over")
             if run is None or run.holder is not lease:
                 raise _error(
                     StorageErrorCode.CLOSED, "append", lease.run_id, "is not held any more"
@@ -99,6 +105,8 @@ class MemoryLog:
         """Give the lease back; see ``EventLog.release``."""
         with self._guard:
             run = self._runs.get(lease.run_id)
+            if run is not None:
+                _discard(run.robbed, lease)
             if run is not None and run.holder is lease:
                 run.holder = None
                 self._feed.append(Change("closed", lease.run_id))
@@ -183,6 +191,13 @@ class MemoryLog:
             return self._runs[run_id]
         except KeyError:
             raise _error(StorageErrorCode.NOT_FOUND, operation, run_id, "does not exist") from None
+
+
+def _discard(leases: list[Lease], lease: Lease) -> bool:
+    """Take this very lease out of the list; gives whether it was there."""
+    before = len(leases)
+    leases[:] = [other for other in leases if other is not lease]
+    return len(leases) < before
 
 
 def _error(code: StorageErrorCode, operation: str, run_id: str, what: str) -> StorageError:

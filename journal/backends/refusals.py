@@ -115,7 +115,7 @@ def locked(run_id: str, folder: str, found: HeadFile | None, operation: str) -> 
         run_id=run_id,
         backend=BACKEND,
         path=f"{folder}/lock",
-        next_action="wait for it to end, or end it; if it is stopped for good, open with force=True",
+        next_action="wait for it to end, or end it; force=True takes it from one that is stopped",
     )
 
 

@@ -1,0 +1,1 @@
+"""Several at once, and callers that are gone: writers, threads, processes, cancellations."""
