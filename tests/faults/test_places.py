@@ -101,17 +101,84 @@ def test_a_checkpoint_that_is_no_file_stops_nobody(tmp_path: Path, what: str) ->
     workers.close()
 
 
-@pytest.mark.parametrize("name", ["feed", "store.json"])
 @pytest.mark.parametrize("what", STRANGERS)
-def test_a_store_file_that_is_none_is_refused(tmp_path: Path, name: str, what: str) -> None:
-    """Case 38: for the store's own files as well."""
+def test_a_store_file_that_is_none_is_refused(tmp_path: Path, what: str) -> None:
+    """Case 38: the file that makes a folder a store is not followed either."""
+    StoredRun(tmp_path / "store").write(1).close()
+    STRANGERS[what](tmp_path / "store" / "store.json")
+    assert bounded(lambda: FilesystemLog.open(tmp_path / "store")) == "io_error"
+
+
+@pytest.mark.parametrize("what", STRANGERS)
+def test_a_feed_that_is_none_is_set_aside(tmp_path: Path, what: str) -> None:
+    """Case 38: derived, so readers look at all runs, and the next writer makes it anew."""
     run = StoredRun(tmp_path / "store").write(1).close()
-    STRANGERS[what](tmp_path / "store" / name)
-    if name == "feed":
-        assert bounded(lambda: run.log.changes(None)) == "io_error"
-        assert bounded(lambda: run.log.acquire(run.run_id)) == "io_error"
+    STRANGERS[what](tmp_path / "store" / "feed")
+    before = os.lstat(tmp_path / "store" / "feed")
+    log = FilesystemLog.open(tmp_path / "store")
+    assert log.changes(None).everything
+    log.release(log.acquire(run.run_id))
+    (aside,) = (tmp_path / "store").glob("feed.damaged-*")
+    assert (before.st_ino, before.st_mode) == (os.lstat(aside).st_ino, os.lstat(aside).st_mode)
+    told = log.changes(log.changes(None).cursor)
+    assert (told.everything, log.changes(None).cursor != "") == (False, True)
+
+
+@pytest.mark.parametrize("first", [b"", b"\n", b"garbage\n", b"\0" * 200])
+def test_a_feed_with_a_damaged_first_line_is_set_aside(tmp_path: Path, first: bytes) -> None:
+    """Case 38: without a generation no reader could keep its place in it, on any later visit."""
+    run = StoredRun(tmp_path / "store").write(1).close()
+    feed = tmp_path / "store" / "feed"
+    feed.write_bytes(first + feed.read_bytes()[50:])
+    log = FilesystemLog.open(tmp_path / "store")
+    assert (log.changes(None).everything, log.changes(None).cursor) == (True, "")
+    log.release(log.acquire(run.run_id))
+    assert len(list((tmp_path / "store").glob("feed.damaged-*"))) == 1
+    cursor = log.changes(None).cursor
+    log.release(log.acquire(run.run_id))
+    assert [change.what for change in log.changes(cursor).changes] == ["opened", "closed"]
+
+
+def test_a_sparse_feed_takes_bounded_work(tmp_path: Path) -> None:
+    """Case 39: a feed that claims a terabyte asks for a look at all runs, and is gone on with."""
+    files = CountingFiles()
+    run = StoredRun(tmp_path / "store", files).write(1)
+    cursor = run.log.changes(None).cursor
+    os.truncate(tmp_path / "store" / "feed", 1024**4)
+    run.close()
+    files.bytes_read = 0
+    found = run.log.changes(cursor)
+    assert found.everything
+    run.log.release(run.recover())
+    later = run.log.changes(found.cursor)
+    assert [change.what for change in later.changes] == ["opened", "closed"]
+    assert files.bytes_read < 100_000
+
+
+@pytest.mark.parametrize("kind", ["a link", "a file"])
+@pytest.mark.parametrize("place", ["1999", "{year}/01", "{year}/{month}/00"])
+def test_a_stranger_in_the_tree_of_days_is_told_and_hides_nothing(
+    tmp_path: Path, place: str, kind: str
+) -> None:
+    """Case 38: a link is not followed out of the store, and the other runs are there."""
+    run = StoredRun(tmp_path / "store").write(1).close()
+    year, month, _ = run.folder.parent.parts[-3:]
+    stranger = tmp_path / "store" / "runs" / place.format(year=year, month=month)
+    if kind == "a link":
+        stranger.symlink_to(run.folder.parent)
     else:
-        assert bounded(lambda: FilesystemLog.open(tmp_path / "store")) == "io_error"
+        stranger.write_bytes(b"")
+    failures: list[StorageError] = []
+    assert list(run.log.runs(failures)) == [run.run_id]
+    assert [failure.info.details.path for failure in failures] == [str(stranger)]
+    assert code_of(lambda: list(run.log.runs())) == "corrupt"
+
+
+def test_runs_that_lie_behind_a_link_are_told_not_missed(tmp_path: Path) -> None:
+    """Case 38: an empty list would say that there is nothing wrong."""
+    run = StoredRun(tmp_path / "store").write(1).close()
+    link(tmp_path / "store" / "runs")
+    assert code_of(lambda: list(run.log.runs())) == "corrupt"
 
 
 @pytest.mark.parametrize("state", ["open", "closed", "no head"])
@@ -196,6 +263,6 @@ def test_a_store_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "store" / "runs").write_bytes(b"")
     log: EventLog = run.log
     assert code_of(log.head, run.run_id) == "not_found"
-    assert list(log.runs()) == []
+    assert code_of(lambda: list(log.runs())) == "corrupt"
     again = FilesystemLog.open(tmp_path / "store")
     assert code_of(again.create, run.lines.run_id, run.lines.batch()) == "io_error"
