@@ -14,8 +14,8 @@ if it were one uncompressed file, whatever way a backend cuts and packs it.
 Errors are ``StorageError`` only. Besides those named at each method: ``io_error``,
 ``permission_denied``, ``no_space`` and ``unavailable`` as the system gives cause.
 
-Below: ids. Above: recovery, backends, writer. Next to read: ``backends/memory.py``, the model; then
-``backends/filesystem.py``.
+Below: errors, ids. Above: recovery, backends, writer. Next to read: ``backends/memory.py``, the
+model; then ``backends/filesystem.py``.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +23,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from journal.errors import StorageError
 from journal.ids import RunId
 
 
@@ -208,8 +209,13 @@ class EventLog(Protocol):
         """
         ...
 
-    def runs(self) -> Iterator[RunId]:
-        """All runs, in no particular order. A run whose creation did not finish is not there."""
+    def runs(self, failures: list[StorageError] | None = None) -> Iterator[RunId]:
+        """
+        All runs, in no particular order. A run whose creation did not finish is not there.
+
+        Where a part of the store cannot be looked at, that is raised; with ``failures`` it is
+        added there, and what else there is is given all the same.
+        """
         ...
 
     def changes(self, cursor: str | None) -> Changes:

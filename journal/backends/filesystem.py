@@ -7,13 +7,12 @@ Owns how a run appears (a whole folder is renamed into place) and what readers m
 parses an event. Layout: docs/format.md.
 
 Below: errors, limits, ids, files, log, recovery, feed, headfile, lease, past, refusals,
-runfolder, storefile, takeover. Above: journal. Next to read: ``runfolder.py`` (make, lock,
+runfolder, storefile, takeover, tree. Above: journal. Next to read: ``runfolder.py`` (make, lock,
 recover), ``lease.py`` (one append), then ``../recovery.py`` (what a crash may leave).
 """
 
 import errno
 import os
-import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from journal.backends import lease as leases
-from journal.backends import refusals, runfolder, takeover
+from journal.backends import refusals, runfolder, takeover, tree
 from journal.backends.feed import Feed
 from journal.backends.headfile import FIRST_EPOCH, UNPUBLISHED, read_head
 from journal.backends.lease import FileLease
@@ -31,12 +30,10 @@ from journal.backends.refusals import BACKEND, place
 from journal.backends.storefile import check_store, make_store
 from journal.errors import StorageError, StorageErrorCode
 from journal.files import Files, make_folders, read_small, replace_file
-from journal.ids import RunId, parse_run_id, run_id_folder
+from journal.ids import RunId, run_id_folder
 from journal.limits import CHECKPOINT_BYTES_MAX, LOCK_RETRY_S
 from journal.log import Changes, Head, HeadInfo, Lease, Past
 from journal.recovery import split_lines, split_lines_reverse
-
-_NUMBER = re.compile(r"[0-9]+")
 
 
 class FilesystemLog:
@@ -79,10 +76,13 @@ class FilesystemLog:
         """Make a run; see ``EventLog.create``."""
         with place("create", run_id):
             relative, _, _ = f"runs/{run_id_folder(run_id)}".rpartition("/")
+            known = f"{self.root}/{relative}" in self._durable
             parent = make_folders(self.files, self.root, relative, self._durable)
+            if not known:
+                self._sweep(parent)
             if self.files.status_of(f"{parent}/{run_id}") is not None:
                 raise refusals.already_there(run_id, f"{parent}/{run_id}")
-            temporary = f"{parent}/.new-{run_id}-{uuid.uuid4().hex[:8]}"
+            temporary = f"{parent}/{tree.NEW}{run_id}-{uuid.uuid4().hex[:8]}"
             carry = partial(carry_past, self.files, past, self.folder) if past else None
             lease = runfolder.build(self.files, run_id, temporary, lines, carry)
             try:
@@ -92,6 +92,13 @@ class FilesystemLog:
                 leases.close(self.files, lease)
                 raise
         return lease
+
+    def _sweep(self, day: str) -> None:
+        """Once per folder: what makers and deleters that died have left there."""
+        with suppress(OSError, MemoryError, StorageError):
+            tree.remove_half_made(self.files, day)
+            for name in tree.half_deleted(self.files, day):
+                self._finish_deletion(tree.deleted_run(name), [f"{day}/{name}"])
 
     def _publish(self, lease: FileLease, folder: str) -> None:
         """Give the run its name, durably: from here on it is there, whole, for everyone."""
@@ -159,18 +166,30 @@ class FilesystemLog:
         """Delete a run; see ``EventLog.delete``."""
         folder = self.folder(run_id)
         with place("delete", run_id, folder):
+            if left := self._half_deleted(run_id, folder):
+                self._finish_deletion(run_id, left)
+                return
             self._check_present(run_id, folder)
             lock_fd = runfolder.take_lock(self.files, run_id, folder, LOCK_RETRY_S, "delete")
             try:
-                # Told first: a crash in between leaves a run that a reader still finds on disk.
-                self._feed.tell("deleted", run_id, self._now(), durable=True)
                 parent = folder.rpartition("/")[0]
-                gone = f"{parent}/.deleted-{run_id}-{uuid.uuid4().hex[:8]}"
+                gone = f"{parent}/{tree.DELETED}{run_id}-{uuid.uuid4().hex[:8]}"
                 self.files.rename(folder, gone)
-                self.files.fsync_dir(parent)
-                self.files.remove_tree(gone)
+                self._finish_deletion(run_id, [gone])
             finally:
                 self._let_go(lock_fd)
+
+    def _finish_deletion(self, run_id: RunId, gone: Sequence[str]) -> None:
+        """
+        Behind the rename: what is left of the run is there until all readers can know.
+
+        Told only now: readers forget a run whose deletion was refused otherwise. A crash before
+        leaves the renamed folder, which says ``deleted`` to whoever looks for the run.
+        """
+        self.files.fsync_dir(self.folder(run_id).rpartition("/")[0])
+        self._feed.tell("deleted", run_id, self._now(), durable=True)
+        for folder in gone:
+            self.files.remove_tree(folder)
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -251,20 +270,9 @@ class FilesystemLog:
         finally:
             self.files.close(fd)
 
-    def runs(self) -> Iterator[RunId]:
-        """All runs in the store, oldest day first."""
-        with place("runs", path=f"{self.root}/runs"):
-            for year in self._numbers(f"{self.root}/runs"):
-                for month in self._numbers(year):
-                    for day in self._numbers(month):
-                        for name in self.files.listdir(day):
-                            with suppress(StorageError):
-                                yield parse_run_id(name)
-
-    def _numbers(self, path: str) -> list[str]:
-        if not self.files.is_folder(path):
-            return []
-        return [f"{path}/{name}" for name in self.files.listdir(path) if _NUMBER.fullmatch(name)]
+    def runs(self, failures: list[StorageError] | None = None) -> Iterator[RunId]:
+        """All runs in the store, oldest day first; see ``EventLog.runs``."""
+        return tree.runs(self.files, f"{self.root}/runs", failures)
 
     def changes(self, cursor: str | None) -> Changes:
         """The feed since ``cursor``; see ``EventLog.changes``."""
@@ -285,8 +293,17 @@ class FilesystemLog:
 
     def _check_present(self, run_id: RunId, folder: str) -> None:
         if self.files.status_of(f"{folder}/events.jsonl") is None:
+            if self._half_deleted(run_id, folder):
+                raise refusals.half_deleted(run_id, folder)
             gone = self.files.status_of(folder) is not None
             raise refusals.absent(run_id, folder, log_gone=gone)
+
+    def _half_deleted(self, run_id: RunId, folder: str) -> list[str]:
+        """What is left of a run whose folder lost its name, and whose deleter died."""
+        day = folder.rpartition("/")[0]
+        if self.files.is_folder(folder) or not self.files.is_folder(day):
+            return []
+        return [f"{day}/{name}" for name in tree.half_deleted(self.files, day, run_id)]
 
 
 def _own(lease: Lease) -> FileLease:

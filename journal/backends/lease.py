@@ -2,8 +2,9 @@
 One writer's hold on one run folder: the descriptors, the appends, the way out.
 
 The order of every append: look that nobody else was here, write, sync, look again, overwrite
-``head``, acknowledge. After a failed sync nothing is tried again, because the next sync would succeed
-although the bytes are lost: the lease is broken until the run is acquired anew, through recovery.
+``head``, acknowledge. After a failed sync nothing is tried again, because the next sync would
+succeed although the bytes are lost: the lease is broken until the run is acquired anew, through
+recovery.
 
 Below: errors, files, log, headfile, chain, limits. Above: filesystem.
 """
@@ -89,7 +90,7 @@ def _check_usable(lease: FileLease) -> None:
 
 
 def tell_head(files: Files, lease: FileLease, head: Head, state: Literal["open", "closed"]) -> None:
-    """Overwrite ``head``, unsynced; what was written is what must be found before the next batch."""
+    """Overwrite ``head``, unsynced; the next batch must find it as it was written here."""
     data = encode_head(head, lease.epoch, lease.pid, state)
     files.pwrite_all(lease.head_fd, data, 0)
     lease.head_bytes = data

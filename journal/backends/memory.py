@@ -154,7 +154,7 @@ class MemoryLog:
             raise _error(StorageErrorCode.NOT_FOUND, "read_past", run_id, what)
         return iter(found)
 
-    def runs(self) -> Iterator[RunId]:
+    def runs(self, failures: list[StorageError] | None = None) -> Iterator[RunId]:
         """All runs."""
         with self._guard:
             return iter(list(self._runs))

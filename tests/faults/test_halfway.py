@@ -116,8 +116,9 @@ def test_a_reader_syncs_the_name_of_a_run_that_nobody_acknowledged(tmp_path: Pat
         if name == "fsync_dir":
             syncs.append(str(arguments[0]))
 
-    for at in range(1, 100):
-        lines = Lines()
+    at, lines, log, store = 0, Lines(), FilesystemLog.open(tmp_path / "0"), tmp_path / "0"
+    while not list(log.runs()):
+        at, lines = at + 1, Lines()
         store = tmp_path / str(at)
         files = DyingFiles(at)
         log = FilesystemLog.open(store)
@@ -127,8 +128,6 @@ def test_a_reader_syncs_the_name_of_a_run_that_nobody_acknowledged(tmp_path: Pat
             files.bury()
         else:
             raise AssertionError("no moment was found at which the name was not synced")
-        if list(log.runs()):
-            break
     reader = FilesystemLog(str(store), WatchedFiles(note))
     info = reader.head(lines.run_id)
     assert (info.head.seq, info.epoch, info.live) == (1, 1, False)
