@@ -13,12 +13,14 @@ moved, never all runs. A kill at any point loses nothing:
   where they were folded from, and if nobody touched its place in the watch set.
 
 A log that cannot be read, or no longer holds what was read of it before, becomes a record with
-status ``unreadable``; it is never skipped and never smoothed over.
+status ``unreadable``; it is never skipped and never smoothed over. It is looked at again at every
+visit, from its last whole line on: somebody may have put the log back, and no feed tells of that.
 
-Below: replay, rows, run_index, sqlitefile, threads. Above: rebuild, timetravel, store.
+Below: replay, rows, run_index, seals, sqlitefile, threads. Above: rebuild, timetravel, store.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import msgspec
 
@@ -28,6 +30,7 @@ from journal.log import EventLog, Head, HeadInfo
 from projections import rows
 from projections.replay import RUN_INDEX, RunFolds, check_goes_on
 from projections.run_index import UNREADABLE, RunIndexRecord, unreadable
+from projections.seals import decoding
 from projections.sqlitefile import Connection
 from projections.threads import Progress
 
@@ -38,18 +41,6 @@ RUNS_PER_STEP = 200
 """Runs committed together: one commit costs about as much as ten short runs."""
 
 _ROUNDS_MAX = 5
-
-# What a second look cannot heal; anything else (no access, no descriptors) is tried again.
-_FINAL = frozenset(
-    {
-        StorageErrorCode.CORRUPT,
-        StorageErrorCode.LIMIT_EXCEEDED,
-        StorageErrorCode.NOT_FOUND,
-        StorageErrorCode.SERIALIZATION_ERROR,
-        StorageErrorCode.UNSUPPORTED_FORMAT,
-        StorageErrorCode.VALIDATION_ERROR,
-    }
-)
 
 
 class _Visit(msgspec.Struct):
@@ -147,12 +138,15 @@ class _Reading:
                 visit = _Visit(run_id, token, rows.cursor(self._db, run_id))
             visit.rests = self._may_rest(info, run_id)
         except StorageError as failure:
-            if failure.code is StorageErrorCode.NOT_FOUND and not self._last_round:
+            known = rows.known_status(self._db, run_id) == UNREADABLE
+            if failure.code is StorageErrorCode.NOT_FOUND and not self._last_round and not known:
                 self.settled = False  # deleted just now? then the feed says so by the next round
                 return
             folds = visit.folds or rows.folds(self._db, run_id)
             visit.record = unreadable(run_id, folds.run_index, failure)
-            visit.rests = failure.code in _FINAL
+            same = visit.folds is None or folds.at == visit.before
+            if same and rows.stands_written(self._db, visit.record):
+                return  # as bad as it was: nothing is written
         self._add(visit)
 
     def _read(self, visit: _Visit, info: HeadInfo) -> bool:
@@ -162,15 +156,17 @@ class _Reading:
         if visit.before == head and rows.known_status(self._db, run_id) not in (None, UNREADABLE):
             return True
         folds = rows.folds(self._db, run_id)
-        visit.folds = folds
         start = folds.at.seq
         visit.anew = start == 0
         if visit.anew and visit.before.seq:
             folds.read(self._log, visit.before)  # the states were damaged, the cursor still holds
-        reached = folds.read(self._log, head, lines_max=LINES_PER_STEP)
+        visit.folds = folds  # not before: a log that lost that line must not move the cursor
+        # A stored state that was made up may be sealed, and be nothing that can be gone on from.
+        with decoding("a state") if start else nullcontext():
+            reached = folds.read(self._log, head, lines_max=LINES_PER_STEP)
+            visit.record = RUN_INDEX.present(folds.run_index)
         visit.lines = folds.at.seq - start
         self.events += visit.lines
-        visit.record = RUN_INDEX.present(folds.run_index)
         return reached
 
     def _may_rest(self, info: HeadInfo, run_id: RunId) -> bool:

@@ -62,13 +62,19 @@ def _next(failure: StorageError) -> str | None:
     return _INSTEAD.get(failure.code, "restore the run from a backup")
 
 
-def index_finding(run_id: str, what: str, seq: int | None = None) -> Finding:
+INDEX_BEHIND = "index_behind"
+"""The reason where the index lacks something and nothing in it says that it is still to be read."""
+
+
+def index_finding(
+    run_id: str, what: str, seq: int | None = None, reason: str = "index_row"
+) -> Finding:
     """A row that does not say what the log says."""
     return Finding(
         code=StorageErrorCode.CORRUPT,
         run_id=run_id,
         seq=seq,
-        reason="index_row",
+        reason=reason,
         message=f"run {run_id}: {what} in the index is not what the log folds to.",
         next_action="journal rebuild",
     )

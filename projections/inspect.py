@@ -4,7 +4,7 @@ The whole store under the eye of ``verify``: logs, artifacts, and the index as i
 The index is looked at before anything catches it up: what is wrong with it must be seen, not
 folded over.
 
-Below: verify, rebuild, sqlite, catchup, findings, sqlitefile, threads. Above: store.
+Below: verify, rebuild, rows, sqlite, catchup, findings, sqlitefile, threads. Above: store.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,12 @@ from journal.artifacts.store import ArtifactStore
 from journal.errors import StorageError, StorageErrorCode
 from journal.ids import RunId
 from journal.log import EventLog
+from projections import rows
 from projections.catchup import note_changes
-from projections.findings import Finding, finding_of
+from projections.findings import INDEX_BEHIND, Finding, finding_of
 from projections.rebuild import RebuildReport, report_of
-from projections.sqlite import Index
-from projections.sqlitefile import Connection, identity
+from projections.sqlite import Index, IndexDamaged
+from projections.sqlitefile import Connection, check_whole, identity
 from projections.threads import Progress
 from projections.verify import verify
 
@@ -42,8 +43,8 @@ def check_store(
         return look(None)
     own = _own(index)
     try:
-        own.use(lambda db: note_changes(db, log))
-        found += own.use(look)
+        own.use(lambda db: _prepare(db, log))
+        found += own.use(lambda db: _still(db, log, look(db)))
     except StorageError as failure:
         if failure.code is not StorageErrorCode.UNSUPPORTED_FORMAT:
             raise
@@ -65,9 +66,9 @@ def check_index(index: Index, log: EventLog, *, progress: Progress) -> RebuildRe
     own = _own(index)
 
     def look(db: Connection) -> RebuildReport:
-        note_changes(db, log)
+        _prepare(db, log)
         found = verify(log, None, db, progress=progress, strict=False)
-        return report_of(db, found)
+        return report_of(db, _still(db, log, found))
 
     try:
         report = own.use(look)
@@ -77,6 +78,25 @@ def check_index(index: Index, log: EventLog, *, progress: Progress) -> RebuildRe
     finally:
         if own is not index:
             own.close()
+
+
+def _prepare(db: Connection, log: EventLog) -> None:
+    """What SQLite can tell by itself comes first: rows that no index of it leads to, and so on."""
+    wrong = check_whole(db)
+    if wrong is not None:
+        raise IndexDamaged(wrong)
+    note_changes(db, log)
+
+
+def _still(db: Connection, log: EventLog, found: list[Finding]) -> list[Finding]:
+    """Without the runs that were opened only while we looked: the feed told of them first."""
+    if any(each.reason == INDEX_BEHIND for each in found):
+        note_changes(db, log)
+    return [
+        each
+        for each in found
+        if each.reason != INDEX_BEHIND or not rows.is_watched(db, each.run_id or "")
+    ]
 
 
 def _is_there(index: Index) -> bool:

@@ -1,23 +1,31 @@
 """
 What people ask of the index: lists, records and artifacts, as models.
 
-Read alone; every question is one statement that an index of the table answers.
+Read alone; every question is one statement that an index of the table answers. Raises
+``IndexDamaged`` for a row that is not what was written, and where SQLite found another row than
+was asked for.
 
-Below: sqlite, artifact_index, run_index, sqlitefile, times. Above: resolve, rebuild, verify, store.
+Below: seals, sqlite, artifact_index, run_index, sqlitefile, times. Above: resolve, rebuild,
+verify, store.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
-
-from pydantic import ValidationError
+from typing import TypeVar
 
 from journal.artifacts.store import ArtifactMetadata
 from journal.ids import RunId
 from projections.artifact_index import metadata_of
 from projections.run_index import UNREADABLE, RunIndexRecord
+from projections.seals import decoding, opened, run_id_of
 from projections.sqlite import IndexDamaged
 from projections.sqlitefile import Connection
 from projections.times import stamp_of
+
+_RUN = "SELECT run_id, status, project, created_at, body, seal FROM runs"
+_ARTIFACT = (
+    "SELECT run_id, artifact_id, seq, role, phase, partition, sha256, body, seal FROM artifacts"
+)
 
 
 def runs(
@@ -36,27 +44,29 @@ def runs(
     given = {test: value for test, value in wanted.items() if value is not None}
     where = f"WHERE {' AND '.join(given)}" if given else ""
     rows = db.execute(
-        f"SELECT body FROM runs {where} ORDER BY created_at DESC, run_id DESC LIMIT ?",
+        f"{_RUN} {where} ORDER BY created_at DESC, run_id DESC LIMIT ?",
         (*given.values(), -1 if limit is None else limit),
     )
-    return [_record(body) for (body,) in rows]
+    return [_as_asked(_record(row), status=status, project=project) for row in rows]
 
 
 def run(db: Connection, run_id: str) -> RunIndexRecord | None:
     """One record."""
-    row = db.execute("SELECT body FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-    return _record(row[0]) if row else None
+    row = db.execute(f"{_RUN} WHERE run_id = ?", (run_id,)).fetchone()
+    return _record(row) if row else None
 
 
 def run_ids(db: Connection) -> Iterator[RunId]:
-    """All runs that have a record."""
-    for (run_id,) in db.execute("SELECT run_id FROM runs ORDER BY run_id"):
-        yield RunId(run_id)
+    """All runs that any row in here tells of."""
+    tables = ("runs", "cursors", "states", "artifacts", "watch")
+    told = " UNION ".join(f"SELECT run_id FROM {table}" for table in tables)
+    for (run_id,) in db.execute(f"{told} ORDER BY run_id"):
+        yield run_id_of(run_id)
 
 
 def named_like(db: Connection, text: str, most: int) -> list[RunId]:
     """Runs whose id begins with ``text`` (hex and dashes), or ends in it if it has 8 digits."""
-    return [RunId(each) for each in _like(db, "runs", "run_id", text, most)]
+    return [run_id_of(each) for each in _like(db, "runs", "run_id", text, most)]
 
 
 def artifacts_named_like(db: Connection, text: str, most: int) -> list[str]:
@@ -86,42 +96,47 @@ def artifacts(
     partition: str | None = None,
 ) -> list[ArtifactMetadata]:
     """Artifacts of a run, in the order of their events."""
-    wanted = {"role = ?": role, "phase = ?": phase, "partition = ?": partition}
-    given = {test: value for test, value in wanted.items() if value is not None}
-    where = " AND ".join(("run_id = ?", *given))
-    rows = db.execute(
-        f"SELECT body FROM artifacts WHERE {where} ORDER BY seq", (run_id, *given.values())
-    )
-    return [_metadata(body) for (body,) in rows]
+    return _artifacts(db, "seq", run_id=run_id, role=role, phase=phase, partition=partition)
 
 
 def artifacts_by_id(db: Connection, artifact_id: str) -> list[ArtifactMetadata]:
     """Artifacts of this id: one, unless several runs tell of it."""
-    return _artifacts_where(db, "artifact_id = ?", artifact_id)
+    return _artifacts(db, "run_id, seq", artifact_id=artifact_id)
 
 
 def artifacts_by_digest(db: Connection, sha256: str) -> list[ArtifactMetadata]:
     """Artifacts of any run that have this content."""
-    return _artifacts_where(db, "sha256 = ?", sha256)
+    return _artifacts(db, "run_id, seq", sha256=sha256)
 
 
-def _artifacts_where(db: Connection, test: str, value: str) -> list[ArtifactMetadata]:
-    found = db.execute(f"SELECT body FROM artifacts WHERE {test} ORDER BY run_id, seq", (value,))
-    return [_metadata(body) for (body,) in found]
+def _artifacts(db: Connection, order: str, **wanted: str | None) -> list[ArtifactMetadata]:
+    given = {column: value for column, value in wanted.items() if value is not None}
+    where = " AND ".join(f"{column} = ?" for column in given)
+    rows = db.execute(f"{_ARTIFACT} WHERE {where} ORDER BY {order}", tuple(given.values()))
+    return [_as_asked(_metadata(row), **given) for row in rows]
 
 
-def _record(body: bytes) -> RunIndexRecord:
-    try:
-        return RunIndexRecord.model_validate_json(body)
-    except ValidationError as failure:
-        raise IndexDamaged("a record does not parse") from failure
+_M = TypeVar("_M", RunIndexRecord, ArtifactMetadata)
 
 
-def _metadata(body: bytes) -> ArtifactMetadata:
-    try:
-        return metadata_of(body)
-    except ValidationError as failure:
-        raise IndexDamaged("an artifact does not parse") from failure
+def _as_asked(found: _M, **wanted: str | None) -> _M:
+    """What was found, if SQLite found what it was asked for: its own indexes may be damaged."""
+    for field, value in wanted.items():
+        if value is not None and getattr(found, field) != value:
+            raise IndexDamaged(f"a row of another {field} than was asked for")
+    return found
+
+
+def _record(row: tuple[object, ...]) -> RunIndexRecord:
+    run_id, *_, body = opened(row, str, str, str, str, bytes)
+    with decoding("a record"):
+        return _as_asked(RunIndexRecord.model_validate_json(body), run_id=run_id)
+
+
+def _metadata(row: tuple[object, ...]) -> ArtifactMetadata:
+    run_id, *_, body = opened(row, str, str, int, str, str, str, str, bytes)
+    with decoding("an artifact"):
+        return _as_asked(metadata_of(body), run_id=run_id)
 
 
 def counts(db: Connection) -> tuple[int, int, int, int]:

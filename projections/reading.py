@@ -3,8 +3,8 @@ What is asked of a store, answered on a worker thread: catch up, then look.
 
 Each function takes an open index (``db``) and the logs; it may be run again on another index.
 
-Below: catchup, questions, timetravel, replay, rows, run_index, run_state, sqlitefile, threads.
-Above: store.
+Below: catchup, questions, timetravel, replay, rows, run_index, run_state, seals, sqlitefile,
+threads. Above: store.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,6 +23,7 @@ from projections.catchup import catch_up
 from projections.replay import RUN_STATE, check_goes_on
 from projections.run_index import IndexStatus, RunIndexRecord
 from projections.run_state import RunState
+from projections.seals import decoding
 from projections.sqlitefile import Connection
 from projections.threads import Progress
 from projections.timetravel.at import Point, fold_to
@@ -86,7 +87,8 @@ def state(
     if at is None and known.seq >= head.seq:
         stored = rows.run_state(db, run_id, known)
         if stored is not None:
-            return RUN_STATE.present(stored)
+            with decoding("a state"):
+                return RUN_STATE.present(stored)
     return RUN_STATE.present(fold_to(log, run_id, head, at, known if known.seq else None))
 
 

@@ -19,8 +19,8 @@ from journal.log import EventLog
 from projections import questions, rows, schema
 from projections.catchup import catch_up
 from projections.findings import Finding
-from projections.sqlite import Index
-from projections.sqlitefile import Connection, remove
+from projections.sqlite import Index, IndexDamaged
+from projections.sqlitefile import Connection, check_whole, remove
 from projections.threads import Progress
 
 
@@ -51,7 +51,7 @@ def rebuild(index: Index, log: EventLog, *, progress: Progress | None = None) ->
     beside = f"{index.path.removesuffix('.sqlite')}.new.sqlite"
     try:
         with own.exclusive():
-            own.use(rows.feed, required=True)  # a newer index is refused before the long work
+            own.use(_look, required=True)  # a newer index is refused before the long work
             _remove(beside)
             try:
                 report = _fold_beside(beside, log, progress)
@@ -61,6 +61,14 @@ def rebuild(index: Index, log: EventLog, *, progress: Progress | None = None) ->
         return report
     finally:
         own.close()
+
+
+def _look(db: Connection) -> None:
+    """A file whose pages are damaged gives way to a new one: rows alone would not mend it."""
+    wrong = check_whole(db)
+    if wrong is not None:
+        raise IndexDamaged(wrong)
+    rows.feed(db)
 
 
 def _fold_beside(beside: str, log: EventLog, progress: Progress | None) -> RebuildReport:

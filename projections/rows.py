@@ -2,15 +2,16 @@
 What stands in the index: every statement that reads or writes a row of it.
 
 Knows which rows belong together (``keep``: cursor, states, record and artifacts of a run, in the
-caller's transaction), and nothing about logs. Values travel as parameters only.
+caller's transaction), and nothing about logs. Values travel as parameters only. What is read is
+taken for what it should be only after its seal and its types were looked at.
 
-Below: replay, sqlite, artifact_index, run_fold, run_index, sqlitefile, times. Above: catchup,
-rebuild, verify, store.
+Below: replay, seals, sqlite, artifact_index, run_fold, run_index, sqlitefile, times. Above:
+catchup, rebuild, verify, store.
 """
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -20,6 +21,7 @@ from projections.artifact_index import ArtifactRow
 from projections.replay import ARTIFACT_INDEX, BEGINNING, RUN_INDEX, RUN_STATE, RunFolds
 from projections.run_fold import RunFold
 from projections.run_index import IndexFold, RunIndexRecord
+from projections.seals import are, decoding, opened, run_id_of, sealed
 from projections.sqlite import IndexDamaged
 from projections.sqlitefile import Connection
 from projections.times import stamp_of
@@ -48,10 +50,10 @@ def transaction(db: Connection) -> Iterator[None]:
 
 
 def feed(db: Connection) -> Feed:
-    """Where reading stands. Raises ``IndexDamaged`` if the row is gone."""
+    """Where reading stands. Raises ``IndexDamaged`` if the row is gone, or no such row."""
     row = db.execute("SELECT generation, feed, token FROM meta WHERE one = 1").fetchone()
-    if row is None:
-        raise IndexDamaged("meta is empty")
+    if row is None or not are(row, int, str, int) or None in (row[0], row[2]):
+        raise IndexDamaged("where the feed was read to is not known")
     return Feed(*row)
 
 
@@ -62,7 +64,7 @@ def move_feed(db: Connection, cursor: str, token: int) -> None:
 
 def watched(db: Connection) -> list[tuple[RunId, int]]:
     """Runs to visit, with the token under which each is to be let go again."""
-    return [(RunId(run), token) for run, token in db.execute("SELECT run_id, token FROM watch")]
+    return [(run_id_of(run), token) for run, token in db.execute("SELECT run_id, token FROM watch")]
 
 
 def watch(db: Connection, runs: Iterable[str], token: int) -> None:
@@ -100,17 +102,23 @@ def let_go(db: Connection, run_id: str) -> None:
 
 
 def cursor(db: Connection, run_id: str) -> Head:
-    """Up to where the run is in here; ``BEGINNING`` if it is not."""
+    """Up to where the run is in here; ``BEGINNING`` if it is not. Raises ``IndexDamaged``."""
     row = db.execute(
-        "SELECT seq, position, hash FROM cursors WHERE run_id = ?", (run_id,)
+        "SELECT run_id, seq, position, hash, seal FROM cursors WHERE run_id = ?", (run_id,)
     ).fetchone()
-    return Head(*row) if row else BEGINNING
+    if row is None:
+        return BEGINNING
+    with decoding("a cursor"):
+        _, seq, position, digest = opened(row, str, int, int, str)
+        if seq < 1 or position < 1:
+            raise IndexDamaged("a cursor before the beginning")
+    return Head(seq, position, digest)
 
 
 def known_status(db: Connection, run_id: str) -> str | None:
     """The status in the run's record, or ``None`` if there is none."""
     row = db.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-    return row[0] if row else None
+    return str(row[0]) if row else None
 
 
 def run_state(db: Connection, run_id: str, at: Head) -> RunFold | None:
@@ -131,14 +139,17 @@ def folds(db: Connection, run_id: RunId) -> RunFolds:
 
 def _state(db: Connection, run_id: str, name: str, kind: type[_S]) -> _S | None:
     row = db.execute(
-        "SELECT body FROM states WHERE run_id = ? AND projection = ?", (run_id, name)
+        "SELECT run_id, projection, body, seal FROM states WHERE run_id = ? AND projection = ?",
+        (run_id, name),
     ).fetchone()
     if row is None:
         return None
     try:
-        return msgspec.json.decode(row[0], type=kind)
-    except (msgspec.DecodeError, UnicodeError, TypeError):
-        return None
+        _, _, body = opened(row, str, str, bytes)
+        with decoding("a state"):
+            return msgspec.json.decode(body, type=kind)
+    except IndexDamaged:
+        return None  # the run is folded from its beginning
 
 
 def keep_folds(db: Connection, found: RunFolds, *, anew: bool) -> None:
@@ -149,13 +160,14 @@ def keep_folds(db: Connection, found: RunFolds, *, anew: bool) -> None:
     if anew:
         db.execute("DELETE FROM artifacts WHERE run_id = ?", (run_id,))
     db.execute(
-        "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)", (run_id, at.seq, at.position, at.hash)
+        "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)",
+        sealed(run_id, at.seq, at.position, at.hash),
     )
-    for name, state in stored_states(found):
-        db.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", (run_id, name, state))
+    db.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", state_rows(found))
     came, went = found.artifacts.drain()
     db.executemany(
-        "INSERT OR REPLACE INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(artifact_row, came)
+        "INSERT OR REPLACE INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        map(artifact_row, came),
     )
     db.executemany(
         "DELETE FROM artifacts WHERE run_id = ? AND artifact_id = ?", ((run_id, a) for a in went)
@@ -164,7 +176,12 @@ def keep_folds(db: Connection, found: RunFolds, *, anew: bool) -> None:
 
 def keep_record(db: Connection, record: RunIndexRecord) -> None:
     """Write a run's record."""
-    db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", run_row(record))
+    db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", run_row(record))
+
+
+def stands_written(db: Connection, record: RunIndexRecord) -> bool:
+    """Whether the run's record is this one already."""
+    return raw_run(db, record.run_id) == run_row(record)
 
 
 def forget(db: Connection, run_id: str) -> None:
@@ -173,23 +190,23 @@ def forget(db: Connection, run_id: str) -> None:
         db.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
 
 
-def stored_states(found: RunFolds) -> tuple[tuple[str, bytes], ...]:
+def state_rows(found: RunFolds) -> tuple[tuple[Any, ...], ...]:
     """The states that are stored, as they are stored."""
     return (
-        (RUN_STATE.name, _encode(found.run_state)),
-        (RUN_INDEX.name, _encode(found.run_index)),
+        sealed(found.run_id, RUN_STATE.name, _encode(found.run_state)),
+        sealed(found.run_id, RUN_INDEX.name, _encode(found.run_index)),
     )
 
 
-def run_row(record: RunIndexRecord) -> tuple[str, str, str | None, str, bytes]:
+def run_row(record: RunIndexRecord) -> tuple[Any, ...]:
     """A record as it is stored."""
     body = record.model_dump_json().encode()
-    return record.run_id, record.status, record.project, stamp_of(record.created_at), body
+    return sealed(record.run_id, record.status, record.project, stamp_of(record.created_at), body)
 
 
-def artifact_row(row: ArtifactRow) -> tuple[str, str, int, str, str | None, str | None, str, bytes]:
+def artifact_row(row: ArtifactRow) -> tuple[Any, ...]:
     """An artifact as it is stored."""
-    return (
+    return sealed(
         row.run_id,
         row.artifact_id,
         row.seq,
@@ -207,21 +224,24 @@ def artifact_row(row: ArtifactRow) -> tuple[str, str, int, str, str | None, str 
 def raw_run(db: Connection, run_id: str) -> tuple[object, ...] | None:
     """The row that ``run_row`` makes."""
     row: tuple[object, ...] | None = db.execute(
-        "SELECT run_id, status, project, created_at, body FROM runs WHERE run_id = ?", (run_id,)
+        "SELECT run_id, status, project, created_at, body, seal FROM runs WHERE run_id = ?",
+        (run_id,),
     ).fetchone()
     return row
 
 
-def raw_states(db: Connection, run_id: str) -> dict[str, object]:
-    """Stored states by projection."""
-    found = db.execute("SELECT projection, body FROM states WHERE run_id = ?", (run_id,))
-    return dict(found.fetchall())
+def raw_states(db: Connection, run_id: str) -> dict[object, tuple[object, ...]]:
+    """Stored states by projection: the rows that ``state_rows`` makes."""
+    found = db.execute(
+        "SELECT run_id, projection, body, seal FROM states WHERE run_id = ?", (run_id,)
+    )
+    return {row[1]: row for row in found}
 
 
 def raw_artifacts(db: Connection, run_id: str) -> Iterator[tuple[object, ...]]:
     """The rows that ``artifact_row`` makes."""
     yield from db.execute(
-        "SELECT run_id, artifact_id, seq, role, phase, partition, sha256, body "
+        "SELECT run_id, artifact_id, seq, role, phase, partition, sha256, body, seal "
         "FROM artifacts WHERE run_id = ? ORDER BY seq",
         (run_id,),
     )

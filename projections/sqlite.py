@@ -8,7 +8,7 @@ must read all that it needs from the connection that it is given.
 | what is found | what happens |
 |---|---|
 | no file, an empty one, an older version | made, or made anew in one transaction |
-| damage, garbage, a folder | replaced with its -wal and -shm under ``index.lock`` |
+| damage, garbage, no regular file | replaced, -wal and -shm too, under ``index.lock``; a warning |
 | a newer version | ``unsupported_format``; not touched |
 | locked too long, read-only, no space | an index in memory for as long as this object lives |
 
@@ -16,14 +16,13 @@ A file is replaced by unlinking it: whoever has the old one open goes on in a fi
 and notices at its next ``use``. Nobody opens a new file beside an old -wal (that corrupts it):
 the names are taken away under the lock, and an opener compares inodes before and after.
 
-Below: schema, sqlitefile. Above: rows, catchup, rebuild, verify.
+Below: schema, sqlitefile. Above: seals, rows, catchup, rebuild, verify.
 """
 
 import contextlib
 import errno
 import os
 import sqlite3
-import stat
 import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -38,6 +37,8 @@ from projections.sqlitefile import (
     identity,
     make_file,
     memory,
+    no_file_among,
+    parts,
     primary_code,
     remove,
 )
@@ -53,7 +54,7 @@ class _Unusable(Exception):
     """The file can be neither opened nor made; ``args[0]`` says why."""
 
 
-_TROUBLE = (sqlite3.Error, IndexDamaged, schema.Foreign, OSError, _Unusable)
+_TROUBLE = (sqlite3.Error, IndexDamaged, schema.Foreign, OSError, MemoryError, _Unusable)
 
 
 class Index:
@@ -82,7 +83,7 @@ class Index:
         with self._guard:
             self._refuse_fork()
             if not self._path or (self._in_memory is not None and not required):
-                return _work(self._memory(), work)
+                return self._use_memory(work)
             unusable: StorageError | None = None
             for _ in range(3):
                 try:
@@ -97,7 +98,7 @@ class Index:
                         raise unusable
                     break
             self.in_memory_because = unusable
-            return _work(self._memory(), work)
+            return self._use_memory(work)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -135,9 +136,12 @@ class Index:
         """Close what is open; another ``use`` opens it again."""
         with self._guard:
             self._drop()
-            if self._in_memory is not None:
-                self._in_memory.close()
-                self._in_memory = None
+            self._close_memory()
+
+    def _close_memory(self) -> None:
+        if self._in_memory is not None:
+            self._in_memory.close()
+            self._in_memory = None
 
     # -- opening -----------------------------------------------------------------------------
 
@@ -154,8 +158,9 @@ class Index:
                 with self._alone():
                     make_file(self._path)
             before = identity(self._path)
-            if before is None or not stat.S_ISREG(os.lstat(self._path).st_mode):
-                raise IndexDamaged(f"{self._path} is no regular file")
+            odd = no_file_among(self._path)
+            if odd is not None:
+                raise IndexDamaged(f"{odd} is no regular file")
             db = connect(self._path, self._busy_s)
             try:
                 if schema.check(db, self._path):
@@ -181,12 +186,24 @@ class Index:
                 raise
             raise _Unusable(refused) from refused
 
-    def _memory(self) -> Connection:
+    def _use_memory(self, work: Callable[[Connection], T]) -> T:
+        try:
+            return _work(self._memory(), work)
+        except sqlite3.ProgrammingError:
+            raise
+        except _TROUBLE:
+            if not self._path:
+                raise
+        # What was copied of the file is damaged as well: fold everything.
+        self._close_memory()
+        return _work(self._memory(copy=False), work)
+
+    def _memory(self, *, copy: bool = True) -> Connection:
         if self._in_memory is None:
             db = memory()
             try:
                 # What can still be read of the file need not be folded again.
-                if self._path and identity(self._path) is not None:
+                if copy and self._path and identity(self._path) is not None:
                     self._copy_into(db)
             except _TROUBLE:
                 db.close()
@@ -196,6 +213,8 @@ class Index:
         return self._in_memory
 
     def _copy_into(self, target: Connection) -> None:
+        if no_file_among(self._path):
+            return
         source = connect(self._path, 0.1, mode="ro")
         try:
             if not schema.check(source, self._path):
@@ -217,7 +236,7 @@ class Index:
         if isinstance(failure, _Unusable):
             refused: StorageError = failure.args[0]
             return refused
-        if isinstance(failure, OSError):
+        if isinstance(failure, OSError | MemoryError):
             return from_system(failure, "the index cannot be used", path=self._path)
         if code in UNUSABLE:
             return self._unusable(UNUSABLE[code], failure)
@@ -225,14 +244,23 @@ class Index:
         try:
             with self.exclusive():
                 if found == identity(self._path):  # else somebody else was faster
-                    for name in (self._path, f"{self._path}-wal", f"{self._path}-shm"):
+                    for name in parts(self._path):
                         remove(name)
-                    self.replaced = str(failure) or type(failure).__name__
+                    self._tell_replaced(str(failure) or type(failure).__name__)
         except OSError as kept:
             return from_system(kept, "the damaged index cannot be replaced", path=self._path)
         except StorageError as locked:
             return locked
         return None
+
+    def _tell_replaced(self, why: str) -> None:
+        """Nothing is lost, and the logs are read again; but a disk that damages files is news."""
+        import logging  # late: a whole index needs none
+
+        self.replaced = why
+        logging.getLogger(__name__).warning(
+            "the index at %s was damaged (%s); it is made anew from the logs", self._path, why
+        )
 
     def _unusable(self, code: StorageErrorCode, failure: BaseException) -> StorageError:
         return storage_error(

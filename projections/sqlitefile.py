@@ -6,6 +6,7 @@ Below: schema. Above: sqlite.
 
 import os
 import sqlite3
+import stat
 import uuid
 from pathlib import Path
 from urllib.parse import quote
@@ -55,11 +56,11 @@ def make_file(path: str) -> None:
             schema.make(db, path)
         finally:
             db.close()
-        for name in (f"{path}-wal", f"{path}-shm"):
+        for name in parts(path)[1:]:
             remove(name)
         Path(temporary).rename(path)
     finally:
-        for name in (temporary, f"{temporary}-wal", f"{temporary}-shm"):
+        for name in parts(temporary):
             remove(name)
 
 
@@ -75,10 +76,43 @@ def connect(path: str, busy_s: float, mode: str = "rw") -> Connection:
     try:
         # Never torn by a power loss; the last rows may be lost with it, and are folded again.
         db.execute("PRAGMA synchronous = NORMAL")
+        # Damage is met as an error sooner; what a damaged schema says is not run.
+        db.execute("PRAGMA cell_size_check = ON")
+        db.execute("PRAGMA trusted_schema = OFF")
     except BaseException:
         db.close()
         raise
     return db
+
+
+def parts(path: str) -> tuple[str, str, str]:
+    """The file, and the two that SQLite keeps beside it."""
+    return path, f"{path}-wal", f"{path}-shm"
+
+
+def no_file_among(path: str) -> str | None:
+    """
+    Which of its parts is there, but is no regular file; ``None`` if all are.
+
+    SQLite would write through a link, wherever it points, and never get done with a FIFO.
+    """
+    for name in parts(path):
+        try:
+            if not stat.S_ISREG(os.lstat(name).st_mode):
+                return name
+        except FileNotFoundError:
+            continue
+    return None
+
+
+def check_whole(db: Connection) -> str | None:
+    """
+    What SQLite itself finds wrong between its tables and indexes, in short; ``None`` if nothing.
+
+    It takes as long as reading the file, and says nothing about the values in a row.
+    """
+    found = [str(line) for (line,) in db.execute("PRAGMA integrity_check(1)")]
+    return None if found == ["ok"] else found[0][:200]
 
 
 def remove(path: str) -> None:

@@ -7,8 +7,8 @@ tell them, stored rows compared with a fresh fold of the log up to the line they
 flipped bit in an index is mostly neither noticed by SQLite nor by its own integrity check.)
 Changes nothing but what the feed says about deleted runs.
 
-Below: findings, replay, rows, artifact_index, questions, run_index, sqlitefile, threads. Above:
-rebuild, store.
+Below: findings, replay, rows, artifact_index, questions, run_index, sqlite, sqlitefile, threads.
+Above: rebuild, store.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,12 +16,13 @@ from collections.abc import Iterable, Iterator
 from journal.artifacts.store import ArtifactStore
 from journal.errors import StorageError, StorageErrorCode
 from journal.ids import RunId
-from journal.log import EventLog, Head
+from journal.log import EventLog, Head, HeadInfo
 from projections import questions, rows
 from projections.artifact_index import ArtifactRow
-from projections.findings import Finding, finding_of, index_finding
+from projections.findings import INDEX_BEHIND, Finding, finding_of, index_finding
 from projections.replay import BEGINNING, RUN_INDEX, RunFolds, check_goes_on
 from projections.run_index import UNREADABLE
+from projections.sqlite import IndexDamaged
 from projections.sqlitefile import Connection
 from projections.threads import Progress
 
@@ -82,13 +83,15 @@ class _RunCheck:
     def steps(self) -> Iterator[int]:
         """Check everything; gives the number of lines read now and then."""
         db, run_id = self._db, self._run_id
-        stands = rows.cursor(db, run_id) if db is not None else BEGINNING
+        stands = self._stands()
         status = rows.known_status(db, run_id) if db is not None else None
-        whole = False
+        whole = behind = False
         try:
-            head = self._head()
+            info = self._head()
+            head = info.head
+            behind = info.live or stands != head
             yield from self._walk(min(stands.seq, head.seq), head)
-            if db is not None and stands != BEGINNING:
+            if db is not None:
                 self._compare(db, stands, head)
             yield from self._walk(head.seq, head)
             whole = True
@@ -97,14 +100,25 @@ class _RunCheck:
             self._refused(failure, known=status is not None)
         if whole and status == UNREADABLE and not self.found:
             self.found.append(index_finding(run_id, "the status 'unreadable'"))
-        if db is not None and status is None and not rows.is_watched(db, run_id):
-            self.found.append(index_finding(run_id, "its absence"))
+        if db is not None:
+            self._check_record_alone(db)
+            if (status is None or (whole and behind)) and not rows.is_watched(db, run_id):
+                what = "its absence" if status is None else "that nothing is left to be read"
+                self.found.append(index_finding(run_id, what, reason=INDEX_BEHIND))
         yield from self._check_artifacts()
 
-    def _head(self) -> Head:
+    def _stands(self) -> Head:
+        """Up to where the run is in the index."""
+        try:
+            return rows.cursor(self._db, self._run_id) if self._db is not None else BEGINNING
+        except IndexDamaged:
+            self.found.append(index_finding(self._run_id, "the cursor"))
+            return BEGINNING
+
+    def _head(self) -> HeadInfo:
         """The log's end; where that is damaged, the first line that is broken is the error."""
         try:
-            return self._log.head(self._run_id).head
+            return self._log.head(self._run_id)
         except StorageError as failure:
             if failure.code is StorageErrorCode.NOT_FOUND:
                 raise
@@ -168,14 +182,26 @@ class _RunCheck:
         check_goes_on(run_id, stands, head)
         check_goes_on(run_id, stands, folds.at)
         stored = rows.raw_states(db, run_id)
-        for name, state in rows.stored_states(folds):
-            if stored.get(name) != state:
-                self.found.append(index_finding(run_id, f"the state {name}", stands.seq))
+        for row in () if stands == BEGINNING else rows.state_rows(folds):
+            if stored.pop(row[1], None) != row:
+                self.found.append(index_finding(run_id, f"the state {row[1]}", stands.seq))
+        for name in stored:  # of no projection that there is
+            self.found.append(index_finding(run_id, f"the state {ascii(name)[:80]}"))
         record = rows.raw_run(db, run_id)
-        fresh = rows.run_row(RUN_INDEX.present(folds.run_index))
+        fresh = None if stands == BEGINNING else rows.run_row(RUN_INDEX.present(folds.run_index))
         if record != fresh and (record is None or record[1] != UNREADABLE):
             self.found.append(index_finding(run_id, "the record", stands.seq))
         self._compare_artifacts(db)
+
+    def _check_record_alone(self, db: Connection) -> None:
+        """The record of a run whose log is refused is no fold of it, but must agree with itself."""
+        try:
+            record = questions.run(db, self._run_id)
+            whole = record is None or rows.run_row(record) == rows.raw_run(db, self._run_id)
+        except IndexDamaged:
+            whole = False
+        if not whole and not any(each.reason == "index_row" for each in self.found):
+            self.found.append(index_finding(self._run_id, "the record"))
 
     def _compare_artifacts(self, db: Connection) -> None:
         fresh = {row[1]: row for row in map(rows.artifact_row, self.folds.artifacts.came.values())}
