@@ -61,6 +61,9 @@ TRACEBACK_CHARS_MAX: Final = 32_768
 ERROR_TEXT_CHARS_MAX: Final = 2_000
 """Longest text inside an error."""
 
+SECRET_CHARS_MASKED: Final = 6
+"""Shortest secret that is also taken out of the message beside it: a shorter one may be a word."""
+
 NAME_CHARS_MAX: Final = 64
 """Longest project, phase or role name: short enough for a column and a file name."""
 
