@@ -41,13 +41,22 @@ class Memory(msgspec.Struct, kw_only=True):
     keys: dict[str, KeyEntry] = {}
 
 
-_decode = msgspec.json.Decoder(Memory).decode
+class _Checkpoint(msgspec.Struct):
+    """``version`` counts the meanings of this file: another one's fold may have been another."""
+
+    version: int
+    memory: Memory
+
+
+_decode = msgspec.json.Decoder(_Checkpoint).decode
 _DIGEST_CHARS = 64
+_VERSION = 2
+_TIMESTAMP_CHARS = 27
 
 
 def encode_memory(memory: Memory) -> bytes:
     """A checkpoint: one line of JSON, and the SHA-256 of that line as a second one."""
-    body = msgspec.json.encode(memory) + b"\n"
+    body = msgspec.json.encode(_Checkpoint(_VERSION, memory)) + b"\n"
     return body + hashlib.sha256(body).hexdigest().encode() + b"\n"
 
 
@@ -59,9 +68,12 @@ def decode_memory(data: bytes | None) -> Memory | None:
     if hashlib.sha256(body).hexdigest().encode() != digest:
         return None
     try:
-        return _decode(body)
-    except (msgspec.DecodeError, UnicodeError):  # of another version
+        found = _decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):  # of another version
         return None
+    # Events that an older library did not know, this one may: it reads them itself.
+    believed = found.version == _VERSION and not found.memory.state.unknown
+    return found.memory if believed else None
 
 
 def remember(log: EventLog, lease: Lease) -> tuple[Memory, int]:
@@ -91,8 +103,12 @@ def _believed(log: EventLog, lease: Lease) -> Memory | None:
     if memory is None or not 0 < memory.position <= lease.head.position:
         return None
     line = next(log.read(lease.run_id, 0, memory.position, reverse=True), b"")
-    holds = hash_of(line) == memory.hash and line.startswith(b'{"seq":%d,' % memory.seq)
-    return memory if holds else None
+    begin = b'{"seq":%d,"timestamp":"' % memory.seq
+    if hash_of(line) != memory.hash or not line.startswith(begin):
+        return None
+    # The line says it: believed from here, a forged one would stand in every later line.
+    memory.timestamp = line[len(begin) : len(begin) + _TIMESTAMP_CHARS].decode("ascii", "replace")
+    return memory
 
 
 class _Reader:

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -91,21 +92,32 @@ def test_openings_that_all_end_in_a_kill_stay_cheap(tmp_path: Path) -> None:
     writer.close()
 
 
+def signed(text: bytes) -> bytes:
+    """A checkpoint whose digest holds."""
+    return text + hashlib.sha256(text).hexdigest().encode() + b"\n"
+
+
+def of_an_older_version(body: bytes) -> bytes:
+    """The same content, from before its meaning changed."""
+    return signed(body[: body.index(b"\n") + 1].replace(b'{"version":2', b'{"version":1'))
+
+
+NOT_INTACT: dict[str, Callable[[bytes], bytes | None]] = {
+    "missing": lambda _: None,
+    "empty": lambda _: b"",
+    "cut": lambda body: body[:-30],
+    "flipped": lambda body: body[:50] + bytes([body[50] ^ 1]) + body[51:],
+    "zeros": lambda body: b"\0" * len(body),
+    "not of this version": lambda _: signed(b'{"seq":"three"}\n'),
+    "of an older version": of_an_older_version,
+    "nested too deep": lambda _: signed(b'{"x":' + b"[" * 30_000 + b"]" * 30_000 + b"}\n"),
+}
+
+
 def damaged(body: bytes, how: str) -> bytes | None:
     """A checkpoint that must not be believed."""
-    if how == "missing":
-        return None
-    if how == "empty":
-        return b""
-    if how == "cut":
-        return body[:-30]
-    if how == "flipped":
-        return body[:50] + bytes([body[50] ^ 1]) + body[51:]
-    if how == "zeros":
-        return b"\0" * len(body)
-    if how == "not of this version":
-        text = b'{"seq":"three"}\n'
-        return text + hashlib.sha256(text).hexdigest().encode() + b"\n"
+    if how in NOT_INTACT:
+        return NOT_INTACT[how](body)
     memory = decode_memory(body)
     assert memory is not None
     if how == "of another seq":
@@ -116,6 +128,8 @@ def damaged(body: bytes, how: str) -> bytes | None:
         memory.position -= 10
     elif how == "nowhere":
         memory.position = 0
+    elif how == "with events that were unknown":
+        memory.state = msgspec.structs.replace(memory.state, unknown=("run_teleported",))
     else:
         memory.hash = "0" * 64
     memory.keys = {}
@@ -125,12 +139,8 @@ def damaged(body: bytes, how: str) -> bytes | None:
 @pytest.mark.parametrize(
     "how",
     [
-        "missing",
-        "empty",
-        "cut",
-        "flipped",
-        "zeros",
-        "not of this version",
+        *NOT_INTACT,
+        "with events that were unknown",
         "of another seq",
         "past the end",
         "inside a line",
@@ -153,6 +163,25 @@ def test_a_checkpoint_that_does_not_fit_the_log_is_ignored(tmp_path: Path, how: 
     assert append(again, NOTE, NOTE, key="k") == place
     again.close()
     assert path.exists()
+
+
+def test_the_time_of_a_checkpoint_is_that_of_the_log(tmp_path: Path) -> None:
+    """Case 56: a forged time there would stand in every line that is written behind it."""
+    bench = Bench(tmp_path / "store")
+    writer = bench.create()
+    writer.close()
+    path = bench.checkpoint(writer.run_id)
+    memory = decode_memory(path.read_bytes())
+    assert memory is not None
+    told, memory.timestamp = memory.timestamp, "9999-12-31T23:59:59.999999Z"
+    path.write_bytes(encode_memory(memory))
+    again = bench.open(writer.run_id)
+    append(again, NOTE)
+    again.close()
+    times = [record.timestamp for record in read(bench.log, writer.run_id)]
+    assert times[1] == told
+    assert times == sorted(times)
+    assert times[-1] < "9999"
 
 
 def test_a_checkpoint_of_another_run_is_ignored(tmp_path: Path) -> None:
