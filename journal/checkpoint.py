@@ -4,7 +4,7 @@ The write side's memory of a run: its lifecycle and its idempotency keys, and ho
 A checkpoint spares reading a long log from its beginning. It is derived: missing, damaged or
 foreign ones are ignored, and one is believed only if the log's own line has the hash it names.
 
-Below: errors, limits, record, chain, log, lifecycle, draft. Above: writer.
+Below: errors, limits, record, chain, log, lifecycle, draft, past. Above: writer.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from journal.errors import StorageError
 from journal.lifecycle import RunLifecycle, evolve
 from journal.limits import KEYS_REMEMBERED
 from journal.log import EventLog, Lease
+from journal.past import past_records
 from journal.record import Record
 
 
@@ -88,7 +89,13 @@ def remember(log: EventLog, lease: Lease) -> tuple[Memory, int]:
     chain = Chain(lease.run_id, memory.seq, memory.position, memory.hash or None)
     reader = _Reader(memory)
     for line in log.read(lease.run_id, memory.position, lease.head.position):
-        reader.apply(chain.follow(line), line)
+        record = chain.follow(line)
+        if record.seq == 1:
+            # A fork goes on from its past's state. Its keys are its own: what they stood for is in
+            # another run's log, and a fork may do the same work with another result.
+            for each in past_records(log, lease.run_id, record):
+                memory.state = evolve(memory.state, each.phase, each.data)
+        reader.apply(record, line)
     reader.finish()
     memory.seq, memory.position, memory.hash = chain.seq, chain.position, chain.hash
     memory.timestamp = chain.timestamp or memory.timestamp

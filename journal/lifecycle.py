@@ -216,7 +216,9 @@ def evolve(state: RunLifecycle, name: str | None, event: Event) -> RunLifecycle:
 def _evolve_run(state: RunLifecycle, event: Event, status: str) -> RunLifecycle:
     state = msgspec.structs.replace(state, status=status)
     if isinstance(event, run.RunCreated):
-        return msgspec.structs.replace(state, created=event, code=event.code, plan=event.plan)
+        # A fork's own beginning comes behind its past: what was running there, nobody will end.
+        created = msgspec.structs.replace(state, created=event, code=event.code, plan=event.plan)
+        return _interrupt(created)
     if isinstance(event, run.WriterOpened):
         return msgspec.structs.replace(
             state, code=event.code or state.code, plan=event.plan or state.plan

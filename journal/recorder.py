@@ -274,6 +274,7 @@ def describe(
     timestamp: str,
     seq: int,
     location: str | None,
+    inherited_from: str | None = None,
 ) -> ArtifactMetadata:
     """What people get to see of a stored artifact, from the event that told it."""
     return ArtifactMetadata(
@@ -290,5 +291,6 @@ def describe(
         metadata=event.metadata,
         created_at=datetime.fromisoformat(timestamp),
         seq=seq,
+        inherited_from=inherited_from,
         location=location,
     )

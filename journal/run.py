@@ -5,8 +5,8 @@ Run: the object most people touch.
 completed, failed (the exception goes on to the caller) or cancelled. Every transition is an event
 that is durable before the next line of the caller's code runs.
 
-Below: errors, ids, events, lifecycle, recorder, phase, artifacts, chain, interrupts, receipt.
-Above: journal, pipeline. Next to read: ``journal.py``.
+Below: errors, ids, events, lifecycle, record, recorder, phase, artifacts, chain, interrupts,
+receipt. Above: journal, pipeline. Next to read: ``journal.py``.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -30,6 +30,7 @@ from journal.ids import RunId, parse_name, parse_partition
 from journal.lifecycle import FINISHED, RunLifecycle, expected_numbers
 from journal.phase import Phase, is_cancellation, record_exit
 from journal.receipt import Appended, Receipt
+from journal.record import Record
 from journal.recorder import Decision, Place, Recorder, describe
 
 Opener = Callable[[], Awaitable[Recorder]]
@@ -297,14 +298,21 @@ class Run:
         chain = Chain(self.id)
         for line in self._writing.writer.lines():
             record = chain.follow(line)
-            event = record.data
-            if isinstance(event, ArtifactPersisted) and event.artifact_id in wanted:
-                found[event.artifact_id] = describe(
-                    event,
-                    run_id=self.id,
-                    phase=record.phase,
-                    timestamp=record.timestamp,
-                    seq=record.seq,
-                    location=self._locate(self.id, event.sha256),
-                )
+            if record.seq == 1:  # of a fork, the past comes first
+                for each in self._writing.writer.past(record):
+                    self._find(each, wanted, found)
+            self._find(record, wanted, found)
         return found
+
+    def _find(self, record: Record, wanted: set[str], found: dict[str, ArtifactMetadata]) -> None:
+        event = record.data
+        if isinstance(event, ArtifactPersisted) and event.artifact_id in wanted:
+            found[event.artifact_id] = describe(
+                event,
+                run_id=self.id,
+                phase=record.phase,
+                timestamp=record.timestamp,
+                seq=record.seq,
+                location=self._locate(self.id, event.sha256),
+                inherited_from=None if record.run_id == self.id else record.run_id,
+            )

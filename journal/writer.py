@@ -11,7 +11,7 @@ closed for good. Only a full disk whose partial batch was cut off again lets it 
 last durable state.
 
 Below: errors, limits, draft, chain, log, checkpoint, receipt, intake, guard, workers, ids,
-lifecycle. Above: recorder.
+lifecycle, past, record. Above: recorder.
 """
 
 import os
@@ -31,7 +31,7 @@ from journal.lifecycle import RunLifecycle
 from journal.limits import CHECKPOINT_EVENTS
 from journal.log import EventLog, Lease
 from journal.past import past_records
-from journal.receipt import Bridge, Receipt
+from journal.receipt import Bridge, Loss, Receipt
 from journal.record import Record
 from journal.workers import Workers
 
@@ -52,7 +52,7 @@ class Writer:
         self._log = log
         self.lease = lease
         self._durable = memory
-        self._intake = Intake(lease.run_id, memory, now, self.hurry)
+        self._intake = Intake(lease.run_id, memory, now, self.hurry, bridge)
         self._workers = workers
         self._bridge = bridge
         self._guard = Guard()
@@ -60,7 +60,9 @@ class Writer:
         self._busy = False
         self._broken: StorageError | None = None
         self._closed = False
-        self._unseen: list[Receipt] = []
+        self._leaving = False
+        self._left = threading.Event()
+        self._losses: list[Loss] = []
         self._checkpoint_seq = 0
         self._pid = os.getpid()
 
@@ -148,10 +150,9 @@ class Writer:
         change it. Raises ``conflict`` (transition, ``expected_seq``, ``key`` with another body),
         ``limit_exceeded`` (more than a batch), ``closed``; ``QueueFull`` when it must wait.
         """
-        if self._pid != os.getpid():  # before the lock: a fork may have copied it locked
-            raise self._closed_because("a forked process may not write", "forked")
+        self.check_open()  # before the lock: a fork may have copied it locked
         with self._guard:
-            self._check_open()
+            self.check_open()
             receipt = self._intake.admit(decide, key, expected_seq, patient=patient)
             if not self._busy and self._intake:
                 if patient and self._intake.has_room:
@@ -225,8 +226,10 @@ class Writer:
             if failure.info.details.reason != "cut_back":
                 self._broken = failure
             # Kept until somebody has seen the failure: at the latest, whoever leaves the run.
-            self._unseen.extend(receipts)
-        waiting = [receipt for receipt in receipts if receipt.complete(failure)]
+            loss = Loss(failure)
+            self._losses = [other for other in self._losses if not other.seen][:LOSSES_MAX - 1]
+            self._losses.append(loss)
+        waiting = [receipt for receipt in receipts if receipt.complete(loss)]
         if waiting:
             self._bridge.wake(waiting)
 
@@ -266,14 +269,30 @@ class Writer:
 
     def close(self) -> None:
         """
-        Write what is queued, checkpoint, give the lease back. Blocks; call once, on a worker.
+        Write what is queued, checkpoint, give the lease back. Blocks; call it on a worker.
 
         Raises the failure of an event that nobody has seen yet.
         """
+        self.leave()
+        self.raise_unseen()
+
+    def leave(self) -> None:
+        """What ``close`` does, without a word about failures. Who comes second waits as well."""
+        if self.forked:
+            return  # all of it is the parent's
         with self._guard:
-            if self._closed:
-                return
-            self._closed = True
+            first = not self._leaving
+            self._closed = self._leaving = True
+        if not first:
+            self._left.wait()
+            return
+        try:
+            self._finish()
+        finally:
+            self._left.set()
+
+    def _finish(self) -> None:
+        with self._guard:
             while self._intake or self._busy:
                 if not self._busy:
                     self._start()
@@ -283,17 +302,35 @@ class Writer:
                 self._put_checkpoint()
         finally:
             self._log.release(self.lease)
-        seen = {id(receipt.error) for receipt in self._unseen if receipt.seen}
-        for receipt in self._unseen:
-            if receipt.error is not None and id(receipt.error) not in seen:
-                raise receipt.error
+
+    def raise_unseen(self) -> None:
+        """Raise the first failure that nobody has seen yet, with a note of how many there are."""
+        unseen = [loss for loss in self._losses if not loss.seen]
+        for loss in unseen:
+            loss.seen = True
+        if len(unseen) > 1:
+            unseen[0].error.add_note(f"run-journal: nobody has seen {len(unseen) - 1} more failures")
+        if unseen:
+            raise unseen[0].error
 
     def abandon(self) -> None:
-        """Give the lease back after an opening that failed; what failed is on its way already."""
+        """Give the lease back where nobody is there to hear of failures."""
         with suppress(StorageError):
-            self.close()
+            self.leave()
 
-    def _check_open(self) -> None:
+    @property
+    def forked(self) -> bool:
+        """Whether this is a copy, in a process that was forked off."""
+        return self._pid != os.getpid()
+
+    def check_here(self) -> None:
+        """Raise ``conflict`` on a loop that nobody would wake; see ``Bridge``."""
+        self._bridge.check_here("Nothing was written")
+
+    def check_open(self) -> None:
+        """Raise ``closed`` where nothing can be written any more."""
+        if self.forked:
+            raise self._closed_because("a forked process may not write", "forked")
         if self._broken is not None:
             why = f"writing failed before ({self._broken.code.value})"
             raise self._closed_because(why, "broken") from self._broken

@@ -38,6 +38,7 @@ class ArtifactRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     metadata: JsonObject | None = None
     created_at: str
     seq: int
+    inherited_from: str | None = None
 
 
 class ArtifactFold(msgspec.Struct, omit_defaults=True):
@@ -89,7 +90,7 @@ def _persisted(
     state.came.pop(event.artifact_id, None)  # the id used again: the last one stands, in its place
     state.came[event.artifact_id] = ArtifactRow(
         artifact_id=event.artifact_id,
-        run_id=record.run_id,
+        run_id=state.run_id,
         role=event.role,
         format=event.format if event.format in _FORMATS else ArtifactFormat.BINARY.value,
         media_type=event.media_type,
@@ -101,6 +102,7 @@ def _persisted(
         metadata=event.metadata,
         created_at=record.timestamp,
         seq=record.seq,
+        inherited_from=None if record.run_id == state.run_id else record.run_id,
     )
     return (f"/{event.artifact_id}",)
 

@@ -1,6 +1,9 @@
 """
 From a run's lines to its folds: streamed, every hash checked, from any line on.
 
+Of a fork, the past that it carries is folded first: line 1 puts the fork's own name, time and
+status on it, and all that follows goes on from there.
+
 Owns the walk of one run: which projections there are, where they stand, and what it means when a
 log no longer continues where they stand. Constant memory; keeps nothing anywhere.
 
@@ -9,6 +12,7 @@ timetravel.
 """
 
 from collections.abc import Iterator
+from itertools import chain as joined
 from itertools import islice
 from typing import Any
 
@@ -19,6 +23,7 @@ from journal.chain import Chain
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.ids import RunId
 from journal.log import EventLog, Head
+from journal.past import past_records
 from journal.record import Record
 from projections.artifact_index import ArtifactFold, ArtifactIndexProjection
 from projections.fold import Projection, S, fan_out
@@ -71,8 +76,10 @@ class RunFolds(msgspec.Struct):
         chain = Chain(
             self.run_id, self.at.seq, self.at.position, self.at.hash or None, strict=strict
         )
-        apply = self._apply()
         lines = log.read(self.run_id, self.at.position, stop.position)
+        if self.at == BEGINNING:
+            lines = self._begin(log, lines, strict=strict)
+        apply = self._apply()
         try:
             for record in follow_many(chain, islice(lines, lines_max)):
                 apply(record)
@@ -84,6 +91,20 @@ class RunFolds(msgspec.Struct):
         check_reached(self.run_id, self.at, stop)
         return True
 
+    def _begin(self, log: EventLog, lines: Iterator[bytes], *, strict: bool) -> Iterator[bytes]:
+        """Fold what a fork goes on from; an error leaves the folds as if nothing was read."""
+        past, lines = past_of(log, self.run_id, lines, strict=strict)
+        apply = self._apply()
+        try:
+            for record in past:
+                apply(record)
+        except BaseException:
+            fresh = RunFolds.fresh(self.run_id)
+            self.run_state, self.run_index = fresh.run_state, fresh.run_index
+            self.artifacts = fresh.artifacts
+            raise
+        return lines
+
     def _apply(self) -> Any:
         return fan_out(
             (
@@ -92,6 +113,21 @@ class RunFolds(msgspec.Struct):
                 (ARTIFACT_INDEX, self.artifacts),
             )
         )
+
+
+def past_of(
+    log: EventLog, run_id: RunId, lines: Iterator[bytes], *, strict: bool = False
+) -> tuple[Iterator[Record], Iterator[bytes]]:
+    """
+    The records that come before ``lines``, which begin with line 1; and all of ``lines`` again.
+
+    None but for a fork: see ``journal.past``. Raises what following line 1 raises.
+    """
+    first = next(lines, b"")
+    if b'"relation":"fork"' not in first:  # spares a second look at line 1 of every run
+        return iter(()), joined((first,) if first else (), lines)
+    record = Chain(run_id, strict=strict).follow(first)
+    return past_records(log, run_id, record, strict=strict), joined((first,), lines)
 
 
 def fold_log(projection: Projection[S, Any], log: EventLog, run_id: RunId, stop: Head) -> S:
@@ -103,7 +139,8 @@ def fold_log(projection: Projection[S, Any], log: EventLog, run_id: RunId, stop:
     """
     chain, state = Chain(run_id), projection.initial(run_id)
     apply, handles = projection.apply, projection.handles
-    records = follow_many(chain, log.read(run_id, 0, stop.position))
+    past, lines = past_of(log, run_id, log.read(run_id, 0, stop.position))
+    records: Iterator[Record] = joined(past, follow_many(chain, lines))
     if handles is not None:
         records = (record for record in records if type(record.data) in handles)
     for record in records:
@@ -113,7 +150,7 @@ def fold_log(projection: Projection[S, Any], log: EventLog, run_id: RunId, stop:
 
 
 def walk(log: EventLog, run_id: RunId, stop: Head) -> Iterator[Record]:
-    """All records of a run up to ``stop``, checked from line 1 on."""
+    """All records of a run's own log up to ``stop``, checked from line 1 on."""
     chain = Chain(run_id)
     yield from follow_many(chain, log.read(run_id, 0, stop.position))
     check_reached(run_id, Head(chain.seq, chain.position, chain.hash), stop)

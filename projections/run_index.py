@@ -136,6 +136,10 @@ def unreadable(run_id: RunId, state: IndexFold, error: StorageError) -> RunIndex
 
 
 def _run_created(state: IndexFold, record: Record, event: run.RunCreated) -> Sequence[Key]:
+    if state.project is not None:  # a fork's own beginning, behind its past
+        state.created_at = record.timestamp
+        state.started_at = state.ended_at = state.error = None
+        _interrupt(state)
     state.status, state.project = PENDING, event.project
     state.external_id, state.parent = event.external_id, event.parent
     state.plan = event.plan or ()
@@ -155,11 +159,15 @@ def _run_moved(state: IndexFold, record: Record, event: Any) -> Sequence[Key]:
     state.ended_at = None if going_on else record.timestamp
     state.error = _short(event.error) if isinstance(event, run.RunFailed) else None
     if isinstance(event, run.RunResumed | run.RunFailed | run.RunCancelled):
-        for partitions in state.phases.values():
-            for label, status in partitions.items():
-                if status == RUNNING:
-                    partitions[label] = INTERRUPTED
+        _interrupt(state)
     return ("/status", "/ended_at", "/duration_s", "/error")
+
+
+def _interrupt(state: IndexFold) -> None:
+    for partitions in state.phases.values():
+        for label, status in partitions.items():
+            if status == RUNNING:
+                partitions[label] = INTERRUPTED
 
 
 def _short(error: ErrorInfo) -> ErrorInfo:

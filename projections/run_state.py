@@ -82,12 +82,21 @@ _RUN_ENDS = ("/status", "/ended_at", "/duration_s", "/error", "/reason", "/phase
 
 
 def _run_created(state: RunFold, record: Record, event: run.RunCreated) -> Sequence[Key]:
+    if state.created is not None:
+        _begin_anew(state, record)
     state.status = PENDING
     # The parts that are kept elsewhere (and may be replaced) are not kept twice.
     state.created = msgspec.structs.replace(event, plan=None, code=None)
     state.code, state.plan = event.code, event.plan
     state.writer, state.epoch = event.writer, 1
     return ("",)
+
+
+def _begin_anew(state: RunFold, record: Record) -> None:
+    """A fork's own beginning, behind its past: phases and totals stay, times and end do not."""
+    state.created_at = record.timestamp
+    state.started_at = state.ended_at = state.error = state.reason = None
+    _interrupt(state)
 
 
 def _writer_opened(state: RunFold, record: Record, event: run.WriterOpened) -> Sequence[Key]:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal
 
-from journal.artifacts.store import ArtifactSink, Place, StoredBytes, verified
+from journal.artifacts.store import ArtifactSink, Content, Place, StoredBytes, verified
 from journal.errors import StorageError, StorageErrorCode, code_of
 from journal.files import Files, make_folders
 from journal.ids import RunId, parse_digest, parse_run_id, run_id_folder
@@ -79,6 +79,38 @@ class FilesystemArtifacts:
         """Read and hash the content; see ``ArtifactStore.check``."""
         for _ in self.read(run_id, sha256, size_bytes):
             pass
+
+    def adopt(self, run_id: RunId, content: Content, *, folder: str | None = None) -> None:
+        """Take content over; see ``ArtifactStore.adopt``. A file here is never written again."""
+        for _ in content.read():
+            pass
+        inside = f"{folder}/artifacts" if folder else self._folder(run_id)
+        path = f"{inside}/{parse_digest(content.sha256)}"
+        place = self._place("adopt", run_id, path, content.sha256)
+        with _mapped(place):
+            if not self._shared(content, path):
+                temporary = f"{inside}/.{uuid.uuid4().hex}{_TEMPORARY}"
+                fd = self.files.create(temporary)
+                sink = _FileSink(self.files, run_id, temporary, fd, self._bytes_max)
+                for chunk in content.read():
+                    sink.write(chunk)
+                sink.commit()
+            elif folder is None:
+                self.files.fsync_dir(inside)
+
+    def _shared(self, content: Content, path: str) -> bool:
+        """Give the other run's file a second name. Where that cannot be, it can be copied."""
+        if not isinstance(content.store, FilesystemArtifacts):
+            return False
+        with suppress(OSError):
+            self.files.link(content.store.location(content.run_id, content.sha256), path)
+            fd = self.files.open_read(path)
+            try:
+                self.files.fdatasync(fd)  # somebody may have copied it there, not yet to the disk
+            finally:
+                self.files.close(fd)
+            return True
+        return False
 
     def digests(self, run_id: RunId) -> Iterator[str]:
         """All digests of a run; see ``ArtifactStore.digests``."""

@@ -76,6 +76,9 @@ class ArtifactMetadata(BaseModel):
     metadata: dict[str, JsonValue] | None = Field(None, description="the user's own facts")
     created_at: AwareDatetime = Field(description="when it was told in the log, in UTC")
     seq: int | None = Field(None, ge=1, description="the log line that tells it")
+    inherited_from: str | None = Field(
+        None, description="of a fork: the run in its past whose log tells it; None: its own"
+    )
     location: str | None = Field(None, description="where the bytes lie: a path, or a URI")
 
     @field_validator("created_at")
@@ -125,6 +128,19 @@ class ArtifactSink(Protocol):
         ...
 
 
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that some run has in some store."""
+
+    store: "ArtifactStore"
+    run_id: RunId
+    sha256: str
+    size_bytes: int
+
+    def read(self) -> Iterator[bytes]:
+        """In chunks; see ``ArtifactStore.read``."""
+        return self.store.read(self.run_id, self.sha256, self.size_bytes)
+
+
 class ArtifactStore(Protocol):
     """A place for the artifacts of many runs, each run's its own."""
 
@@ -155,6 +171,15 @@ class ArtifactStore(Protocol):
 
     def check(self, run_id: RunId, sha256: str, size_bytes: int) -> None:
         """Read and hash the content in constant memory. Raises ``not_found``, ``corrupt``."""
+        ...
+
+    def adopt(self, run_id: RunId, content: "Content", *, folder: str | None = None) -> None:
+        """
+        Have content of another run in this one too: shared where it can be, else copied; checked.
+
+        For a run that is being made, ``folder`` is where, and who makes it syncs its names. Raises
+        ``not_found`` and ``corrupt`` for the other run's content, which is never touched.
+        """
         ...
 
     def digests(self, run_id: RunId) -> Iterator[str]:

@@ -14,7 +14,7 @@ from journal.chain import Chain
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.ids import RunId
 from journal.log import EventLog, Head
-from projections.replay import RUN_STATE, check_same
+from projections.replay import RUN_STATE, check_same, past_of
 from projections.run_fold import RunFold
 from projections.times import stamp_of
 
@@ -34,7 +34,11 @@ def fold_to(
     """
     last_seq, last_stamp = _bounds(run_id, head, at)
     chain, state = Chain(run_id), RUN_STATE.initial(run_id)
-    apply, lines = RUN_STATE.apply, log.read(run_id, 0, head.position)
+    apply = RUN_STATE.apply
+    past, lines = past_of(log, run_id, log.read(run_id, 0, head.position))
+    for record in past:
+        apply(state, record)
+    began = False
     # Two legs, so that the line that was read before is looked at where the fold passes it.
     legs = (known.seq, last_seq) if known is not None and known.seq < last_seq else (last_seq,)
     for seq in legs:
@@ -43,9 +47,10 @@ def fold_to(
                 lines = iter(())
                 break
             apply(state, record)
+            began = True
         if known is not None and chain.seq == known.seq:
             check_same(run_id, known, Head(chain.seq, chain.position, chain.hash))
-    if state.seq == 0:
+    if not began:
         raise _no_such_point(run_id, "before its first event")
     return state
 
