@@ -243,6 +243,8 @@ def make_folders(files: Files, base: str, relative: str, durable: set[str]) -> s
         if not files.is_folder(path):
             with contextlib.suppress(FileExistsError):
                 files.mkdir(path)
+            if not files.is_folder(path):  # a link, say, that leads away: nothing is made behind it
+                raise NotADirectoryError(errno.ENOTDIR, "not a folder", path)
         files.fsync_dir(parent)
         durable.add(path)
     return path

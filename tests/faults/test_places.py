@@ -16,7 +16,7 @@ from journal.backends.filesystem import FilesystemLog
 from journal.errors import StorageError
 from journal.log import EventLog
 from tests.support.disks import CountingFiles
-from tests.support.logs import StoredRun, code_of
+from tests.support.logs import Lines, StoredRun, code_of
 
 
 def link(path: Path) -> None:
@@ -179,6 +179,9 @@ def test_runs_that_lie_behind_a_link_are_told_not_missed(tmp_path: Path) -> None
     run = StoredRun(tmp_path / "store").write(1).close()
     link(tmp_path / "store" / "runs")
     assert code_of(lambda: list(run.log.runs())) == "corrupt"
+    new = Lines()
+    log = FilesystemLog.open(tmp_path / "store")
+    assert code_of(log.create, new.run_id, new.batch()) == "io_error"
 
 
 @pytest.mark.parametrize("state", ["open", "closed", "no head"])
