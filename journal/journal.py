@@ -25,6 +25,7 @@ from journal.artifacts.filesystem import FilesystemArtifacts
 from journal.artifacts.store import ArtifactMetadata, ArtifactStore
 from journal.artifacts.transfer import load_payload
 from journal.backends.filesystem import FilesystemLog
+from journal.backends.network import warn_of_network
 from journal.draft import freeze
 from journal.errors import StorageBatchError, StorageError, StorageErrorCode, storage_error
 from journal.events.base import Event
@@ -83,9 +84,11 @@ class Journal:
         Open the store at ``path``; with ``create``, make it where nothing is yet.
 
         Raises ``not_found`` without ``create``, ``validation_error`` for a folder that holds
-        something else, ``unsupported_format`` for a store of a newer version.
+        something else, ``unsupported_format`` for a store of a newer version. Warns
+        (``NetworkFileSystemWarning``) of a network or FUSE file system.
         """
         log = await anyio.to_thread.run_sync(partial(FilesystemLog.open, path, create=create))
+        await anyio.to_thread.run_sync(warn_of_network, log.files, log.root)
         journal = cls(log, FilesystemArtifacts(log.root, log.files))
         try:
             yield journal

@@ -71,7 +71,8 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; whatever it raises becomes a message and an exit code."""
         try:
-            result = super().invoke(ctx)
+            with exits.warnings_told(ctx.ensure_object(Settings)):
+                result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
             output.close_quietly()

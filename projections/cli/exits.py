@@ -10,8 +10,9 @@ Below: settings, text, journal.errors. Above: app, every command.
 import re
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from projections.cli.settings import Settings
@@ -158,6 +159,26 @@ def next_command(action: str | None, settings: Settings) -> str | None:
         return action
     store = shlex.quote(settings.store_given)
     return _COMMAND.sub(lambda found: f"{found[0]} --store {store}", action)
+
+
+@contextmanager
+def warnings_told(settings: Settings) -> Iterator[None]:
+    """Warnings of ours become one line on stderr, or one JSON object; others stay as they are."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not category.__module__.startswith("journal."):
+                usual(message, category, *place, **more)
+            elif settings.json:
+                import json
+
+                say(json.dumps({"warning": {"message": str(message)}}))
+            else:
+                say(f"journal: warning: {message}")
+
+        warnings.showwarning = show
+        yield
 
 
 def note(text: str, settings: Settings) -> None:
