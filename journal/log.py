@@ -51,6 +51,13 @@ class HeadInfo(msgspec.Struct, frozen=True, kw_only=True):
     live: bool
 
 
+class Extent(msgspec.Struct, frozen=True):
+    """How long a log is as it lies there, whole or damaged, and whether a writer holds its run."""
+
+    size_bytes: int
+    live: bool
+
+
 class TornTail(msgspec.Struct, frozen=True):
     """A tail that was never acknowledged: how long, its digest, and what it was kept as."""
 
@@ -175,6 +182,14 @@ class EventLog(Protocol):
         Up to where readers may see. Nothing that is shown is ever taken back.
 
         Raises ``not_found``; ``corrupt`` when the log is shorter than what was acknowledged.
+        """
+        ...
+
+    def extent(self, run_id: RunId) -> Extent:
+        """
+        What there is of a log, for who looks at a damaged one; nothing of it is read.
+
+        ``read`` up to its end gives every line that can be read. Raises ``not_found``.
         """
         ...
 

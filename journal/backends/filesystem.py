@@ -32,7 +32,7 @@ from journal.errors import StorageError, StorageErrorCode
 from journal.files import Files, make_folders, read_small, replace_file
 from journal.ids import RunId, run_id_folder
 from journal.limits import CHECKPOINT_BYTES_MAX, LOCK_RETRY_S
-from journal.log import Changes, Head, HeadInfo, Lease, Past
+from journal.log import Changes, Extent, Head, HeadInfo, Lease, Past
 from journal.recovery import split_lines, split_lines_reverse
 
 
@@ -223,6 +223,16 @@ class FilesystemLog:
             state=found.state if found else "open",
             live=live,
         )
+
+    def extent(self, run_id: RunId) -> Extent:
+        """How long a log is as it lies there; see ``EventLog.extent``."""
+        folder = self.folder(run_id)
+        path = f"{folder}/events.jsonl"
+        with place("extent", run_id, path):
+            self._check_present(run_id, folder)
+            live = self.files.is_locked(f"{folder}/lock")
+            with self._reading(path) as fd:
+                return Extent(self.files.status(fd).size, live)
 
     def torn_bytes(self, run_id: RunId) -> int:
         """How much of the log's end was never acknowledged; see ``EventLog.torn_bytes``."""

@@ -18,7 +18,7 @@ from journal.chain import hash_of
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.host import host_name
 from journal.ids import RunId
-from journal.log import Change, Changes, Head, HeadInfo, Lease, Past
+from journal.log import Change, Changes, Extent, Head, HeadInfo, Lease, Past
 
 
 class _Run(msgspec.Struct):
@@ -124,6 +124,12 @@ class MemoryLog:
                 state="closed" if run.holder is None else "open",
                 live=run.holder is not None,
             )
+
+    def extent(self, run_id: RunId) -> Extent:
+        """How long a log is; see ``EventLog.extent``."""
+        with self._guard:
+            run = self._get(run_id, "extent")
+            return Extent(run.head.position, live=run.holder is not None)
 
     def torn_bytes(self, run_id: RunId) -> int:
         """Memory does not tear; see ``EventLog.torn_bytes``."""
