@@ -11,16 +11,19 @@ readers go on meanwhile, and what they fold while rows are swapped under them is
 Below: catchup, sqlite, findings, questions, rows, schema, sqlitefile, threads. Above: store.
 """
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from journal.errors import StorageErrorCode, from_system, storage_error
 from journal.log import EventLog
 from projections import questions, rows, schema
 from projections.catchup import catch_up
 from projections.findings import Finding
 from projections.sqlite import Index, IndexDamaged
-from projections.sqlitefile import Connection, check_whole, remove
+from projections.sqlitefile import UNUSABLE, Connection, check_whole, primary_code, remove
 from projections.threads import Progress
 
 
@@ -52,15 +55,38 @@ def rebuild(index: Index, log: EventLog, *, progress: Progress | None = None) ->
     try:
         with own.exclusive():
             own.use(_look, required=True)  # a newer index is refused before the long work
-            _remove(beside)
             try:
-                report = _fold_beside(beside, log, progress)
+                with _refusals(beside):
+                    _remove(beside)
+                    report = _fold_beside(beside, log, progress)
                 own.use(lambda db: _swap(db, beside), required=True)
             finally:
-                _remove(beside)
+                with contextlib.suppress(OSError):  # the next rebuild takes it away
+                    _remove(beside)
         return report
     finally:
         own.close()
+
+
+@contextlib.contextmanager
+def _refusals(beside: str) -> Iterator[None]:
+    """The file beside is written without ``Index.use``: say what keeps it from that."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise  # a mistake in here, not in the file
+    except (sqlite3.Error, IndexDamaged) as failure:
+        raise storage_error(
+            UNUSABLE.get(primary_code(failure) or 0, StorageErrorCode.IO_ERROR),
+            f"the new index at {beside} cannot be written ({failure}). The old one is untouched.",
+            operation="rebuild",
+            path=beside,
+            reason="index",
+            next_action="look at the disk, then journal rebuild",
+        ) from failure
+    except (OSError, MemoryError) as failure:
+        message = "the new index cannot be written; the old one is untouched"
+        raise from_system(failure, message, operation="rebuild", path=beside) from failure
 
 
 def _look(db: Connection) -> None:

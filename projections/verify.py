@@ -98,7 +98,10 @@ class _RunCheck:
             self._check_tail()
         except StorageError as failure:
             self._refused(failure, known=status is not None)
-        if whole and status == UNREADABLE and not self.found:
+        # A run that is watched is read again at the next question: what could not be read for a
+        # moment is no lie that stays.
+        watched = db is not None and rows.is_watched(db, run_id)
+        if whole and status == UNREADABLE and not watched and not self.found:
             self.found.append(index_finding(run_id, "the status 'unreadable'"))
         if db is not None:
             self._check_record_alone(db)

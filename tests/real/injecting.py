@@ -1,0 +1,211 @@
+"""
+Every system call of a scenario that touches the store, failing or killing, one at a time.
+
+A first life is traced whole and says which calls there are; then each of them meets each fault
+that it can meet. strace brings the fault: the process and its disk are real.
+"""
+
+import random
+import shutil
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.real.looking import (
+    CatchingUp,
+    Journaling,
+    MakingIndex,
+    Rebuilding,
+    Repairing,
+    be_impatient,
+)
+from tests.real.oracle import Violation, must
+from tests.real.scenarios import (
+    Creating,
+    CuttingBack,
+    Deleting,
+    Publishing,
+    Recovering,
+    Scenario,
+)
+from tests.real.straced import Call, Life, calls, live
+from tests.torture.tally import Tally
+
+SCENARIOS: dict[str, type[Scenario]] = {
+    "creating": Creating,
+    "cutting-back": CuttingBack,
+    "publishing": Publishing,
+    "recovering": Recovering,
+    "repairing": Repairing,
+    "deleting": Deleting,
+    "rebuilding": Rebuilding,
+    "catching-up": CatchingUp,
+    "making-index": MakingIndex,
+    "journaling": Journaling,
+}
+
+_WRITES = frozenset({"write", "pwrite64"})
+_GROWS = _WRITES | {
+    "openat", "mkdir", "mkdirat", "link", "linkat", "rename", "renameat", "renameat2",
+    "ftruncate", "fallocate", "fdatasync", "fsync",
+}  # fmt: skip
+_WAITS = _WRITES | {"openat", "pread64", "fdatasync", "fsync", "ftruncate", "flock"}
+
+
+def said(life: Life) -> str:
+    """A life in one line."""
+    return str(life._replace(trace=""))
+
+
+class Kind(NamedTuple):
+    """What strace does, to which calls (``None``: all), and what the process may be told."""
+
+    inject: str
+    calls: frozenset[str] | None
+    codes: frozenset[str]
+    for_good: bool = False
+
+
+def _kind(inject: str, names: frozenset[str] | None, *codes: str, for_good: bool = False) -> Kind:
+    return Kind(inject, names, frozenset(codes), for_good)
+
+
+KINDS = {
+    "KILL": _kind("signal=KILL", None),
+    "EIO": _kind("error=EIO", None, "io_error"),
+    "EIO+": _kind("error=EIO", None, "io_error", for_good=True),
+    "ENOSPC": _kind("error=ENOSPC", _GROWS, "no_space"),
+    "ENOSPC+": _kind("error=ENOSPC", _GROWS, "no_space", for_good=True),
+    "EINTR": _kind("error=EINTR", _WAITS),
+    "ZERO": _kind("retval=0", _WRITES, "io_error"),
+    "EMFILE": _kind("error=EMFILE", frozenset({"openat"}), "unavailable"),
+    "EROFS": _kind("error=EROFS", frozenset({"openat", "mkdir", "rename"}), "permission_denied"),
+}
+# SQLite says of a file that it cannot open or write only that: not why.
+_INDEX_CODES = frozenset({"io_error", "no_space", "permission_denied", "unavailable", "locked"})
+
+
+class Fault(NamedTuple):
+    """One fault at one call; its text is what ``--only`` takes."""
+
+    kind: str
+    call: Call
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.call.name}:{self.call.number}"
+
+    @property
+    def options(self) -> list[str]:
+        """What strace is told."""
+        name, number = self.call
+        kind = KINDS[self.kind]
+        when = f"{number}+" if kind.for_good else f"{number}"
+        return ["-e", f"trace={name}", "-e", f"inject={name}:{kind.inject}:when={when}"]
+
+
+class Bench:
+    """One scenario in a folder of its own: what lies there before, and a whole life."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        self.scenario = SCENARIOS[name]()
+        be_impatient()
+        self._template = folder / "before"
+        self._template.mkdir()
+        self.scenario.prepare(self._template / "store")
+        # Once in here: what is imported and remembered now is not in the traces.
+        shutil.copytree(self._template, folder / "warm" / "room")
+        self.scenario.live(folder / "warm" / "room" / "store", lambda _: None)
+        case, self.whole = self._live(folder / "whole", ["-e", "trace=all"])
+        must(self.whole.finished and self.whole.told, f"without a fault: {said(self.whole)}")
+        self._check(case, self.whole)
+        self.calls = calls(self.whole.trace, case / "room")
+
+    def faults(self) -> list[Fault]:
+        """Each fault at each call that can meet it, in the order of the calls."""
+        return [
+            Fault(kind, call)
+            for call in self.calls
+            for kind, what in KINDS.items()
+            if what.calls is None or call.name in what.calls
+        ]
+
+    def meet(self, fault: Fault) -> Life | None:
+        """Live with one fault and hold what is left against the oracle; ``None``: it never came."""
+        case, life = self._live(self.folder / "case", fault.options)
+        try:
+            if not (life.killed or "(INJECTED)" in life.trace):
+                must(self.scenario.threads, f"the fault never came: {said(life)}")
+                return None
+            self._check_codes(fault, life)
+            self._check(case, life)
+        finally:
+            shutil.rmtree(case)
+        return life
+
+    def _live(self, case: Path, options: Sequence[str]) -> tuple[Path, Life]:
+        shutil.copytree(self._template, case / "room")
+        work = partial(self.scenario.live, case / "room" / "store")
+        threads = ["-f"] if self.scenario.threads else []
+        return case, live(work, case, [*threads, *options])
+
+    def _check(self, case: Path, life: Life) -> None:
+        try:
+            self.scenario.check(case / "room" / "store", life)
+        except Violation:
+            raise
+        except Exception as failure:
+            last = traceback.format_exc().strip().replace("\n", " | ")
+            raise Violation(f"the next process fails: {last[-1500:]}") from failure
+
+    def _check_codes(self, fault: Fault, life: Life) -> None:
+        must(not life.escaped, f"escaped: {life.escaped}")
+        if life.refused:
+            code = life.refused.split()[0]
+            codes = KINDS[fault.kind].codes
+            if codes and (self.folder / "before" / "store" / "index.sqlite").exists():
+                codes = _INDEX_CODES
+            must(code in codes, f"refused with {life.refused}")
+        if life.finished and not self.scenario.threads:
+            must(life.told == self.whole.told, f"finished, but told {life.told}")
+
+
+def inject(
+    name: str,
+    *,
+    seed: int,
+    budget_s: float,
+    most: int | None = None,
+    only: Sequence[str] = (),
+) -> Tally:
+    """Run one scenario with all its faults, or ``most`` of them, or as many as the time allows."""
+    tally, codes = Tally(), Counter[str]()
+    end_s = time.monotonic() + budget_s
+    with tempfile.TemporaryDirectory(prefix="real-") as folder:
+        bench = Bench(name, Path(folder))
+        faults = bench.faults()
+        if only:
+            faults = [fault for fault in faults if str(fault) in only]
+        elif most is not None and most < len(faults):
+            faults = sorted(random.Random(seed).sample(faults, most))
+        for done, fault in enumerate(faults):
+            if time.monotonic() > end_s:
+                tally.not_run.append(f"{name}: {len(faults) - done} of {len(faults)} faults: time")
+                break
+            try:
+                life = bench.meet(fault)
+            except Violation as violation:
+                again = f"python -m tests.real {name} --only {fault}"
+                tally.violations.append(f"{name} {fault}: {violation} Again: {again}")
+                continue
+            if life is not None:
+                tally.faults += 1
+                tally.crash_states += life.killed
+                codes["killed" if life.killed else life.refused or "went on"] += 1
+    return tally

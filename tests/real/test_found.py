@@ -1,0 +1,71 @@
+"""What real faults found: each reproduction stays, without strace and in an instant."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from journal.artifacts.filesystem import FilesystemArtifacts
+from journal.backends.filesystem import FilesystemLog
+from journal.files import Files
+from projections import questions
+from projections.catchup import catch_up
+from projections.inspect import check_store
+from projections.sqlite import Index
+from tests.real.looking import CatchingUp, Rebuilding
+from tests.real.scenarios import RUN
+
+REBUILD = """
+import resource, sys
+from journal.backends.filesystem import FilesystemLog
+from journal.errors import StorageError
+from projections.rebuild import rebuild
+from projections.sqlite import Index
+
+log = FilesystemLog.open(sys.argv[1], create=False)
+index = Index(f"{log.root}/index.sqlite")
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    rebuild(index, log)
+except StorageError as failure:
+    print(failure.code.value)
+"""
+
+
+def test_a_rebuild_that_cannot_write_says_so(tmp_path: Path) -> None:
+    """Cases 14 and 66: the file beside the index met a limit, and SQLite's own error came out."""
+    Rebuilding().prepare(tmp_path / "store")
+    before = (tmp_path / "store" / "index.sqlite").read_bytes()
+    for most in (0, 5_000, 20_000):
+        command = [sys.executable, "-c", REBUILD, str(tmp_path / "store"), str(most)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert (done.stdout.strip(), done.stderr) in [("io_error", ""), ("no_space", "")]
+        assert (tmp_path / "store" / "index.sqlite").read_bytes() == before
+
+
+class OneBadRead(Files):
+    """Reading the log of ``run_id`` fails while that is set."""
+
+    run_id: str | None = None
+
+    def open_read(self, path: str) -> int:
+        if self.run_id is not None and path.endswith(f"{self.run_id}/events.jsonl"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return super().open_read(path)
+
+
+def test_what_could_not_be_read_for_a_moment_is_no_lie_in_the_index(tmp_path: Path) -> None:
+    """Cases 12 and 63: verify called the index corrupt after a read that failed once."""
+    CatchingUp().prepare(tmp_path / "store")
+    files = OneBadRead()
+    log = FilesystemLog.open(tmp_path / "store", create=False, files=files)
+    index = Index(str(tmp_path / "store" / "index.sqlite"))
+    files.run_id = RUN
+    index.use(lambda db: catch_up(db, log))
+    assert index.use(lambda db: questions.runs(db, status="unreadable"))
+    files.run_id = None
+    assert check_store(log, FilesystemArtifacts(log.root), index, None, lambda *_: None) == []
+    index.use(lambda db: catch_up(db, log))
+    assert not index.use(lambda db: questions.runs(db, status="unreadable"))
+    index.close()
