@@ -7,12 +7,13 @@ appears whole or not at all, with its past and the artifacts of that past in its
 docs/guides/repairing.md; how its past is read: ``past.py``.
 
 Below: errors, ids, limits, events, record, chain, draft, host, lifecycle, log, past, artifacts.
-Above: journal.
+Above: salvage, forking.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -71,10 +72,16 @@ class Store(msgspec.Struct, frozen=True):
 
 
 class Prefix:
-    """The beginning of a run's log, folded as far as going on from it needs."""
+    """
+    The beginning of a run's log, folded as far as going on from it needs.
 
-    def __init__(self, run_id: RunId) -> None:
+    ``holder`` is the run in whose folder the lines and their artifacts are: the run itself, or a
+    fork of it that keeps them.
+    """
+
+    def __init__(self, run_id: RunId, holder: RunId | None = None) -> None:
         self.run_id = run_id
+        self.holder = holder or run_id
         self.head = Head(0, 0, "")
         self.state = RunLifecycle()
         self.ancestors: tuple[Parent, ...] = ()
@@ -205,13 +212,20 @@ def _first_batch(run_id: RunId, created: RunCreated, now: Callable[[], float]) -
 
 
 def _ancestors(store: Store, source: Store, prefix: Prefix, pin: Parent) -> Iterator[Ancestor]:
-    shared = prefix.run_id if store.log is source.log else None
+    shared = prefix.holder if store.log is source.log else None
     for each in prefix.ancestors:
         ancestor = RunId(each.run_id)
-        read: Callable[[], Iterable[bytes]] = partial(source.log.read_past, prefix.run_id, ancestor)
+        read: Callable[[], Iterable[bytes]] = partial(source.log.read_past, prefix.holder, ancestor)
         yield Ancestor(ancestor, partial(_checked, each, read), shared)
-    own = partial(source.log.read, prefix.run_id, 0, prefix.head.position)
+    own = partial(lines_of, source.log, prefix)
     yield Ancestor(prefix.run_id, partial(_checked, pin, own))
+
+
+def lines_of(log: EventLog, prefix: Prefix) -> Iterator[bytes]:
+    """The lines of a prefix, without those of its ancestors."""
+    if prefix.holder == prefix.run_id:
+        return log.read(prefix.run_id, 0, prefix.head.position)
+    return islice(log.read_past(prefix.holder, prefix.run_id), prefix.head.seq)
 
 
 def _checked(pin: Parent, read: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
@@ -252,7 +266,7 @@ class _Bringing:
     def _adopt(self, event: ArtifactPersisted, folder: str | None) -> StorageError | None:
         content = Content(
             store=self._source.artifacts,
-            run_id=self._prefix.run_id,
+            run_id=self._prefix.holder,
             sha256=event.sha256,
             size_bytes=event.size_bytes,
         )

@@ -27,7 +27,7 @@ from journal.artifacts.transfer import load_payload
 from journal.backends.filesystem import FilesystemLog
 from journal.backends.network import warn_of_network
 from journal.draft import freeze
-from journal.errors import StorageBatchError, StorageError, StorageErrorCode, storage_error
+from journal.errors import StorageBatchError, StorageError
 from journal.events.base import Event
 from journal.events.log import LogRecovered
 from journal.events.run import (
@@ -39,7 +39,7 @@ from journal.events.run import (
     RunStarted,
     WriterOpened,
 )
-from journal.fork import Forked, Store, fork
+from journal.forking import Forking, plain
 from journal.handover import take
 from journal.host import writer_info
 from journal.ids import RunId, new_run_id, parse_label, parse_name, parse_partition, parse_run_id
@@ -55,7 +55,7 @@ from journal.writer import Writer
 M = TypeVar("M", bound=BaseModel)
 
 
-class Journal:
+class Journal(Forking):
     """An open store. Make it with ``Journal.open``; use it on the loop that opened it."""
 
     def __init__(
@@ -143,7 +143,7 @@ class Journal:
             format=FORMAT,
             writer=writer_info(),
             external_id=None if external_id is None else parse_label(external_id, "external id"),
-            parameters=_plain(parameters),
+            parameters=plain(parameters),
             plan=_checked(plan),
             target=target,
             code=code,
@@ -232,50 +232,9 @@ class Journal:
 
         return Run(parsed, opener, self.artifacts.location, ends=ends)
 
-    async def fork(
-        self,
-        run_id: str,
-        *,
-        at: int | None = None,
-        parameters: BaseModel | Mapping[str, Any] | None = None,
-    ) -> Forked:
-        """
-        Make a new run that goes on from event ``at`` of another one; by default from its last.
-
-        It begins with that past's state, its artifacts and, unless ``parameters`` are given, its
-        parameters; ``resume`` it to go on. What was finished by then is not done again, what was
-        running counts as interrupted. The other run is not touched, and may be live. Durable on
-        return. Raises ``not_found`` for an unknown run or event, ``corrupt`` and other codes for
-        a past or an artifact that is not as it was written: then there is no new run.
-        """
-        self._check_open()
-        parsed, new_id = parse_run_id(run_id), parse_run_id(self._new_id())
-        own = Store(self.log, self.artifacts)
-        work = partial(
-            fork,
-            own,
-            own,
-            parsed,
-            new_id,
-            at=at,
-            parameters=None if parameters is None else _plain(parameters),
-            now=self._now,
-        )
-        return await anyio.to_thread.run_sync(work)
-
     async def _own(self, make: Callable[[], Writer]) -> Writer:
         self._check_open()
         return await take(make, self._workers)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise storage_error(
-                StorageErrorCode.CLOSED,
-                "this journal was closed. Nothing was written.",
-                operation="open",
-                reason="journal_closed",
-                next_action="async with Journal.open(...) as journal:",
-            )
 
     def _opened(
         self, writer: Writer, code: CodeVersion | None, plan: tuple[PlannedPhase, ...] | None
@@ -333,14 +292,6 @@ class Journal:
         if model is None:
             return await load_payload(self.artifacts, metadata)
         return await load_payload(self.artifacts, metadata, model)
-
-
-def _plain(parameters: BaseModel | Mapping[str, Any] | None) -> dict[str, Any]:
-    if parameters is None:
-        return {}
-    if isinstance(parameters, BaseModel):
-        return parameters.model_dump(mode="json")
-    return dict(parameters)
 
 
 def _checked(plan: Sequence[PlannedPhase] | None) -> tuple[PlannedPhase, ...] | None:

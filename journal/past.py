@@ -47,7 +47,7 @@ def past_records(
             yield from follow_many(chain, _read(log, run_id, ancestor))
             check_pinned(chain, pin)
         except StorageError as failure:
-            raise _in_past(run_id, ancestor, failure) from failure
+            raise in_past(run_id, ancestor, failure) from failure
 
 
 def ancestry(log: EventLog, run_id: RunId, first: Record) -> list[Parent]:
@@ -69,7 +69,7 @@ def ancestry(log: EventLog, run_id: RunId, first: Record) -> list[Parent]:
             line = next(_read(log, run_id, ancestor), b"")
             parent = fork_of(Chain(ancestor).follow(line))
         except StorageError as failure:
-            raise _in_past(run_id, ancestor, failure) from failure
+            raise in_past(run_id, ancestor, failure) from failure
     return found[::-1]
 
 
@@ -135,7 +135,7 @@ def _refused(run_id: RunId, ancestor: str, what: str) -> StorageError:
     )
 
 
-def _in_past(run_id: RunId, ancestor: RunId, failure: StorageError) -> StorageError:
+def in_past(run_id: RunId, ancestor: RunId, failure: StorageError) -> StorageError:
     """An error of the fork: its own log is whole, but nothing can be folded onto what is not."""
     details = failure.info.details
     if details.run_id == run_id:
