@@ -22,7 +22,7 @@ from journal.limits import (
     QUEUE_BYTES_MAX,
     QUEUE_LINES_MAX,
 )
-from journal.receipt import Appended, Receipt
+from journal.receipt import Appended, Bridge, Receipt
 
 Decide = Callable[[RunLifecycle], Sequence[Draft]]
 
@@ -61,7 +61,12 @@ class Intake:
     """The queue of one run, and the run's state behind it."""
 
     def __init__(
-        self, run_id: str, memory: Memory, now: Callable[[], float], hurry: Callable[[], None]
+        self,
+        run_id: str,
+        memory: Memory,
+        now: Callable[[], float],
+        hurry: Callable[[], None],
+        bridge: Bridge,
     ) -> None:
         self._run_id = run_id
         self.state = memory.state
@@ -69,6 +74,7 @@ class Intake:
         self._keys: dict[str, KeyEntry | Entry] = dict(memory.keys)
         self._clock = Clock(now, memory.timestamp)
         self._hurry = hurry
+        self._bridge = bridge
         self._queue: deque[Entry] = deque()
         self._lines = 0
         self._bytes = 0
@@ -94,7 +100,7 @@ class Intake:
         """Decide one append and queue it; see ``Writer.submit``."""
         drafts = decide(self.state) if callable(decide) else decide
         if callable(decide) and not drafts:  # as things stand there is nothing to tell
-            nothing = Receipt(Appended(self.seq + 1, self.seq, self._clock.last), self._hurry)
+            nothing = Receipt(Appended(self.seq + 1, self.seq, self._clock.last))
             nothing.complete()
             return nothing
         known = None if key is None else self._known(key, drafts)
@@ -119,7 +125,7 @@ class Intake:
             ) from failure
         last_seq = self.seq + len(stamps)
         place = Appended(self.seq + 1, last_seq, stamps[0].timestamp)
-        receipt = Receipt(place, self._hurry if patient else None)
+        receipt = Receipt(place, self._bridge, self._hurry if patient else None)
         entry = Entry(stamps, size, receipt, state, key, patient)
         self.state, self.seq = state, last_seq
         self._queue.append(entry)

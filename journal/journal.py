@@ -27,7 +27,7 @@ from journal.artifacts.transfer import load_payload
 from journal.backends.filesystem import FilesystemLog
 from journal.backends.network import warn_of_network
 from journal.draft import freeze
-from journal.errors import StorageBatchError, StorageError
+from journal.errors import StorageBatchError, StorageError, StorageErrorCode, storage_error
 from journal.events.base import Event
 from journal.events.log import LogRecovered
 from journal.events.run import (
@@ -40,7 +40,7 @@ from journal.events.run import (
     WriterOpened,
 )
 from journal.forking import Forking, plain
-from journal.handover import take
+from journal.handover import Leaving, take, take_when_free
 from journal.host import writer_info
 from journal.ids import RunId, new_run_id, parse_label, parse_name, parse_partition, parse_run_id
 from journal.limits import FORMAT
@@ -71,6 +71,8 @@ class Journal(Forking):
         self._now = now
         self._new_id = new_id
         self._workers = Workers()
+        self._leavers = Workers()  # who leaves waits for what those above write
+        self._pid = os.getpid()
         self._bridge = Bridge()
         self._writers: set[Writer] = set()
         self._closed = False
@@ -102,18 +104,21 @@ class Journal(Forking):
         Raises a failure that nobody has seen; ``StorageBatchError`` where several runs have one.
         """
         self._closed = True
+        if self._pid != os.getpid():
+            return  # all of it is the parent's
         failures: list[StorageError] = []
+        # All of it begins before the first wait, which a native cancellation may break off.
+        leaving = [self._leaving(writer) for writer in self._writers]
+        for threads in (self._leavers, self._workers):
+            threads.stop()
         with anyio.CancelScope(shield=True):
-            try:
-                for writer in list(self._writers):
-                    try:
-                        await anyio.to_thread.run_sync(writer.close)
-                    except StorageError as failure:
-                        failures.append(failure)  # the others are closed all the same
-                    finally:
-                        self._forget(writer)
-            finally:
-                await anyio.to_thread.run_sync(self._workers.close)
+            for each in leaving:
+                try:
+                    await each.wait()
+                except StorageError as failure:
+                    failures.append(failure)  # the others are closed all the same
+            for threads in (self._leavers, self._workers):
+                await anyio.to_thread.run_sync(threads.close)
         if len(failures) > 1:
             raise StorageBatchError(failures[0].info, failures)
         if failures:
@@ -153,7 +158,8 @@ class Journal(Forking):
         make = partial(Writer.create, self.log, run_id, drafts, **self._services())
 
         async def opener() -> Recorder:
-            return self._recorder(await self._own(make))
+            self._check_open()
+            return self._recorder(await take(make, self._leavers))
 
         return Run(run_id, opener, self.artifacts.location)
 
@@ -210,31 +216,28 @@ class Journal(Forking):
     ) -> Run:
         parsed = parse_run_id(run_id)
 
-        def make() -> Writer:
-            writer = Writer.open(self.log, parsed, wait_s, force=force, **self._services())
+        def make(last: bool) -> Writer:
+            by_force = force and last
+            writer = Writer.open(self.log, parsed, 0.0, force=by_force, **self._services())
             # Under the lease, so what lies there half stored is garbage of a writer that died.
             with suppress(StorageError):
                 self.artifacts.sweep(parsed)
             return writer
 
         async def opener() -> Recorder:
-            writer = await self._own(make)
-            recorder = self._recorder(writer)
-            try:
-                await recorder.open(decide(writer))
-            except BaseException:
+            self._check_open()
+            recorder = self._recorder(await take_when_free(make, self._leavers, wait_s))
+            # Shielded: cancelled half-way, nobody would give the lease back.
+            with anyio.CancelScope(shield=True):
                 try:
-                    await anyio.to_thread.run_sync(writer.abandon)
-                finally:
-                    self._forget(writer)
-                raise
+                    await recorder.open(decide(recorder.writer))
+                except BaseException:
+                    with suppress(StorageError):  # what failed is on its way already
+                        await recorder.close()
+                    raise
             return recorder
 
         return Run(parsed, opener, self.artifacts.location, ends=ends)
-
-    async def _own(self, make: Callable[[], Writer]) -> Writer:
-        self._check_open()
-        return await take(make, self._workers)
 
     def _opened(
         self, writer: Writer, code: CodeVersion | None, plan: tuple[PlannedPhase, ...] | None
@@ -250,7 +253,24 @@ class Journal(Forking):
     def _recorder(self, writer: Writer) -> Recorder:
         self._writers.add(writer)
         interrupts.begin()
-        return Recorder(writer, self.artifacts, self._forget, self._new_id)
+        return Recorder(writer, self.artifacts, self._leave, self._new_id)
+
+    async def _leave(self, writer: Writer) -> None:
+        await self._leaving(writer).wait()
+
+    def _leaving(self, writer: Writer) -> Leaving:
+        return Leaving(writer, self._leavers, self._bridge, partial(self._forget, writer))
+
+    def _check_open(self) -> None:
+        if self._pid != os.getpid():
+            raise storage_error(
+                StorageErrorCode.CLOSED,
+                "this journal was opened before its process was forked. Nothing was written.",
+                operation="open",
+                reason="forked",
+                next_action="async with Journal.open(...) as journal:",
+            )
+        super()._check_open()
 
     def _forget(self, writer: Writer) -> None:
         """A writer is closed, by whichever of several ways."""

@@ -41,6 +41,16 @@ def is_cancellation(failure: BaseException) -> bool:
     return not isinstance(failure, Exception)
 
 
+def error_of(failure: BaseException | None) -> ErrorInfo | None:
+    """
+    What went wrong as a fact, ``None`` for what says "stop".
+
+    Made before an end is decided: this calls the exception's own code, which may log to the run
+    that is being left, and while an end is decided nobody else is let in.
+    """
+    return None if failure is None or is_cancellation(failure) else ErrorInfo.of(failure)
+
+
 async def record_exit(
     recorder: Recorder,
     decide: Callable[[RunLifecycle], Sequence[Decision]],
@@ -115,9 +125,10 @@ class Step:
         }
         if failure is None:
             return StepCompleted(duration_s=round(time.monotonic() - self._began, 6), **common)
-        if is_cancellation(failure):
+        error = error_of(failure)
+        if error is None:
             return StepCancelled(reason=interrupts.reason(), **common)
-        return StepFailed(error=ErrorInfo.of(failure), **common)
+        return StepFailed(error=error, **common)
 
 
 class Phase:
@@ -172,13 +183,14 @@ class Phase:
 
     async def _cancel_start(self, failure: BaseException) -> None:
         """Cancelled while it waited: it began all the same, and nobody is there to leave it."""
+        ended = self._failed(failure)
 
         def decide(state: RunLifecycle) -> list[Decision]:
             found = state.phase(self.name, self.partition)
             mine = (RUNNING, self.revision, self.attempt)
             if (found.status, found.revision, found.attempt) != mine:
                 return []  # it never got its turn
-            return [Decision(self.name, self._failed(failure))]
+            return [Decision(self.name, ended)]
 
         await record_exit(self._recorder, decide, failure)
 
@@ -190,13 +202,14 @@ class Phase:
     ) -> None:
         """Record how the phase ended; durable on return."""
         duration_s = round(time.monotonic() - self._began, 6)
+        ended = None if failure is None else self._failed(failure)
 
         def decide(state: RunLifecycle) -> list[Decision]:
-            if failure is not None and state.phase(self.name, self.partition).status != RUNNING:
-                return []  # its run ended first, so that is how it ended
-            if failure is None:
+            if ended is None:
                 return self._completed(state, duration_s)
-            return [Decision(self.name, self._failed(failure))]
+            if state.phase(self.name, self.partition).status != RUNNING:
+                return []  # its run ended first, so that is how it ended
+            return [Decision(self.name, ended)]
 
         await record_exit(self._recorder, decide, failure)
 
@@ -212,7 +225,8 @@ class Phase:
         return [Decision(self.name, event), *(Decision(*found) for found in stale)]
 
     def _failed(self, failure: BaseException) -> Event:
-        if is_cancellation(failure):
+        error = error_of(failure)
+        if error is None:
             return PhaseCancelled(
                 revision=self.revision,
                 attempt=self.attempt,
@@ -222,10 +236,18 @@ class Phase:
         return PhaseFailed(
             revision=self.revision,
             attempt=self.attempt,
-            error=ErrorInfo.of(failure),
-            will_retry=self._will_retry(failure),
+            error=error,
+            will_retry=self._asked(failure),
             partition=self.partition,
         )
+
+    def _asked(self, failure: BaseException) -> bool:
+        """Whether there will be another try. A question that fails must not hide the failure."""
+        try:
+            return bool(self._will_retry(failure))
+        except Exception as error:  # noqa: BLE001 - the caller's own code
+            failure.add_note(f"run-journal: will_retry raised {type(error).__name__}")
+            return False
 
     async def store(
         self,

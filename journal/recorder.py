@@ -6,14 +6,13 @@ Never blocks the loop: encoding is done at the call, writing by the writer's wor
 Below: errors, ids, events, draft, writer, artifacts, intake, lifecycle, receipt. Above: phase, run.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 
 from journal.artifacts.codec import Payload
 from journal.artifacts.store import ArtifactFormat, ArtifactMetadata, ArtifactStore
@@ -64,20 +63,17 @@ class Recorder:
         self,
         writer: Writer,
         artifacts: ArtifactStore,
-        closed: Callable[[Writer], None],
+        leave: Callable[[Writer], Awaitable[None]],
         new_id: Callable[[], str] = new_artifact_id,
     ) -> None:
         self.writer = writer
         self._artifacts = artifacts
-        self._closed = closed
+        self._leave = leave
         self.new_id = new_id
 
     async def close(self) -> None:
         """Write what is queued and give the lease back; raises a failure that nobody has seen."""
-        try:
-            await anyio.to_thread.run_sync(self.writer.close)
-        finally:
-            self._closed(self.writer)
+        await self._leave(self.writer)
 
     async def open(self, events: Sequence[Event]) -> Appended:
         """Append what tells an opening; only who opens a run may say so."""
@@ -125,6 +121,7 @@ class Recorder:
         drafts: Sequence[Draft] | Callable[[RunLifecycle], Sequence[Draft]],
         **options: Any,
     ) -> Appended:
+        self.writer.check_here()
         await anyio.lowlevel.checkpoint_if_cancelled()  # cancelled before: nothing is written
         while True:
             try:
@@ -239,6 +236,8 @@ class Recorder:
             )
 
         # What cannot be told is refused before it is stored: no bytes without an event.
+        self.writer.check_open()
+        self.writer.check_here()
         self.check(persisted(_SPECIMEN), place.phase)
         try:
             stored = await store_payload(self._artifacts, run_id, payload, format)

@@ -28,7 +28,7 @@ from journal.events.phase import PhaseBlocked, PhaseInputs, PhaseSkipped
 from journal.events.run import RunCancelled, RunCompleted, RunFailed
 from journal.ids import RunId, parse_name, parse_partition
 from journal.lifecycle import FINISHED, RunLifecycle, expected_numbers
-from journal.phase import Phase, is_cancellation, record_exit
+from journal.phase import Phase, error_of, record_exit
 from journal.receipt import Appended, Receipt
 from journal.record import Record
 from journal.recorder import Decision, Place, Recorder, describe
@@ -57,9 +57,7 @@ class Run:
         if self._entered:
             raise self._misused("a run is entered once")
         self._entered = True
-        # Shielded: cancelled half-way, nobody would give the lease back.
-        with anyio.CancelScope(shield=True):
-            self._recorder = await self._opener()
+        self._recorder = await self._opener()
         return self
 
     async def __aexit__(
@@ -71,23 +69,26 @@ class Run:
         """Record how the run ended, write what is queued, give the lease back."""
         try:
             if self._ends:
+                error = error_of(failure)
                 await record_exit(
-                    self._writing, lambda state: self._ending(state, failure), failure
+                    self._writing, lambda state: self._ending(state, failure, error), failure
                 )
         finally:
             await self.close(failure)
 
-    def _ending(self, state: RunLifecycle, failure: BaseException | None) -> list[Decision]:
+    def _ending(
+        self, state: RunLifecycle, failure: BaseException | None, error: ErrorInfo | None
+    ) -> list[Decision]:
         if state.status in FINISHED:
             return []  # somebody appended the end by hand
         counts = state.counts()
         event: Event
         if failure is None:
             event = RunCompleted(counts=counts)
-        elif is_cancellation(failure):
+        elif error is None:
             event = RunCancelled(reason=interrupts.reason(), counts=counts)
         else:
-            event = RunFailed(error=ErrorInfo.of(failure), counts=counts)
+            event = RunFailed(error=error, counts=counts)
         return [Decision(None, event)]
 
     async def close(self, failure: BaseException | None = None) -> None:

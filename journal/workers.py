@@ -41,7 +41,7 @@ class Workers:
     def soon(self, job: Job) -> None:
         """Run ``job`` on the next free thread."""
         with self._guard:
-            if self._closed:  # left over by a caller that was cancelled: it must still be done
+            if self._closed:  # left over by a caller that is gone: it must still be done
                 threading.Thread(target=job, name="run-journal-late", daemon=True).start()
                 return
             # Counted here, not where the thread wakes up: else two jobs could wait for one thread.
@@ -93,12 +93,18 @@ class Workers:
             for job in jobs:
                 job()
 
-    def close(self) -> None:
-        """End the threads; blocks until what they do is done. Writers are closed before."""
+    def stop(self) -> None:
+        """Let the threads end after what was handed in so far. Never blocks."""
         with self._guard:
+            if self._closed:
+                return
             self._closed = True
             self._guard.notify()
             for _ in self._threads:
                 self._jobs.put(None)
+
+    def close(self) -> None:
+        """End the threads; blocks until what they do is done. Writers are closed before."""
+        self.stop()
         for thread in self._threads:
             thread.join()

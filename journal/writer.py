@@ -23,15 +23,16 @@ from contextlib import suppress
 from journal.chain import encode_batch, genesis
 from journal.checkpoint import Memory, encode_memory, remember
 from journal.draft import Clock, Draft
-from journal.errors import StorageError, StorageErrorCode, storage_error
+from journal.errors import StorageError
 from journal.guard import Guard
 from journal.ids import RunId
 from journal.intake import Decide, Entry, Intake, stamp
 from journal.lifecycle import RunLifecycle
 from journal.limits import CHECKPOINT_EVENTS
 from journal.log import EventLog, Lease
+from journal.losses import Losses, broken_off, refused
 from journal.past import past_records
-from journal.receipt import Bridge, Loss, Receipt
+from journal.receipt import Bridge, Receipt
 from journal.record import Record
 from journal.workers import Workers
 
@@ -60,9 +61,8 @@ class Writer:
         self._busy = False
         self._broken: StorageError | None = None
         self._closed = False
-        self._leaving = False
         self._left = threading.Event()
-        self._losses: list[Loss] = []
+        self._losses = Losses()
         self._checkpoint_seq = 0
         self._pid = os.getpid()
 
@@ -150,7 +150,8 @@ class Writer:
         change it. Raises ``conflict`` (transition, ``expected_seq``, ``key`` with another body),
         ``limit_exceeded`` (more than a batch), ``closed``; ``QueueFull`` when it must wait.
         """
-        self.check_open()  # before the lock: a fork may have copied it locked
+        if self._pid != os.getpid():  # before the lock: a fork may have copied it locked
+            self.check_open()
         with self._guard:
             self.check_open()
             receipt = self._intake.admit(decide, key, expected_seq, patient=patient)
@@ -182,7 +183,7 @@ class Writer:
             except StorageError as failure:
                 self._fail(batch, failure)
             except BaseException as failure:  # noqa: BLE001 - a receipt must never be left open
-                self._fail(batch, self._broken_by(failure))
+                self._fail(batch, broken_off(self.lease, self._log.backend, failure))
             else:
                 self._acknowledge(batch)
             batch = self._next_batch(first=False)
@@ -226,27 +227,10 @@ class Writer:
             if failure.info.details.reason != "cut_back":
                 self._broken = failure
             # Kept until somebody has seen the failure: at the latest, whoever leaves the run.
-            loss = Loss(failure)
-            self._losses = [other for other in self._losses if not other.seen][:LOSSES_MAX - 1]
-            self._losses.append(loss)
+            loss = self._losses.add(failure)
         waiting = [receipt for receipt in receipts if receipt.complete(loss)]
         if waiting:
             self._bridge.wake(waiting)
-
-    def _broken_by(self, failure: BaseException) -> StorageError:
-        error = storage_error(
-            StorageErrorCode.IO_ERROR,
-            f"run {self.run_id}: writing broke off ({type(failure).__name__}). What was "
-            "acknowledged is untouched.",
-            operation="append",
-            run_id=self.run_id,
-            seq=self._durable.seq,
-            backend=self._log.backend,
-            reason="broken",
-            next_action=f"journal resume {self.run_id}",
-        )
-        error.__cause__ = failure
-        return error
 
     def _put_checkpoint(self) -> None:
         self._checkpoint_seq = self._durable.seq
@@ -281,8 +265,8 @@ class Writer:
         if self.forked:
             return  # all of it is the parent's
         with self._guard:
-            first = not self._leaving
-            self._closed = self._leaving = True
+            first = not self._closed
+            self._closed = True
         if not first:
             self._left.wait()
             return
@@ -304,14 +288,8 @@ class Writer:
             self._log.release(self.lease)
 
     def raise_unseen(self) -> None:
-        """Raise the first failure that nobody has seen yet, with a note of how many there are."""
-        unseen = [loss for loss in self._losses if not loss.seen]
-        for loss in unseen:
-            loss.seen = True
-        if len(unseen) > 1:
-            unseen[0].error.add_note(f"run-journal: nobody has seen {len(unseen) - 1} more failures")
-        if unseen:
-            raise unseen[0].error
+        """Raise the failure of an event that nobody has seen yet, once."""
+        self._losses.raise_unseen()
 
     def abandon(self) -> None:
         """Give the lease back where nobody is there to hear of failures."""
@@ -330,21 +308,12 @@ class Writer:
     def check_open(self) -> None:
         """Raise ``closed`` where nothing can be written any more."""
         if self.forked:
-            raise self._closed_because("a forked process may not write", "forked")
+            raise self._refused("a forked process may not write", "forked")
         if self._broken is not None:
             why = f"writing failed before ({self._broken.code.value})"
-            raise self._closed_because(why, "broken") from self._broken
+            raise self._refused(why, "broken") from self._broken
         if self._closed:
-            raise self._closed_because("the run was left", "left")
+            raise self._refused("the run was left", "left")
 
-    def _closed_because(self, why: str, reason: str) -> StorageError:
-        return storage_error(
-            StorageErrorCode.CLOSED,
-            f"run {self.run_id}: {why}. Nothing was written.",
-            operation="append",
-            run_id=self.run_id,
-            seq=self._durable.seq,
-            backend=self._log.backend,
-            reason=reason,
-            next_action=f"journal resume {self.run_id}",
-        )
+    def _refused(self, why: str, reason: str) -> StorageError:
+        return refused(self.lease, self._log.backend, why, reason)

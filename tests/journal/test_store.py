@@ -66,7 +66,7 @@ async def test_a_missing_store_is_not_found_and_not_made(tmp_path: Path) -> None
         (b"\xff\xfe", "serialization_error"),
         (b"[]", "serialization_error"),
         (b"[" * 5000, "serialization_error"),
-        (b" " * 100_000, "not_found"),
+        (b" " * 100_000, "serialization_error"),
     ],
 )
 async def test_a_store_that_cannot_be_understood_is_refused(
