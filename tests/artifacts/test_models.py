@@ -161,7 +161,7 @@ def test_a_model_comes_back_equal(line: Line) -> None:
 
 @given(st.lists(lines, max_size=6))
 def test_models_come_back_equal_and_in_order(models: list[Line]) -> None:
-    """One line each, whatever line separators of other worlds stand in the texts (case 35)."""
+    """Case 35: one line each, whatever line separators of other worlds stand in the texts."""
     content = everything(models)
     assert content.count(b"\n") == len(models)
     assert decode(content, "jsonl", Line) == models

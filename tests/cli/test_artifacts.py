@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_made_is_usage(finished: tuple[Command, str], targ
 
 
 def test_a_terminal_gets_text_made_visible_and_no_binary(finished: tuple[Command, str]) -> None:
-    """Security: an artifact is as hostile as a log; lines stay lines."""
+    """Security, terminal: an artifact is as hostile as a log; lines stay lines."""
     journal, _ = finished
     code, screen = journal.on_terminal("cat", artifact(journal, "phase_output", "txt").artifact_id)
     assert code == 0

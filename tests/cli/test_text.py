@@ -55,7 +55,7 @@ def test_letters_of_every_script_stay_readable(harmless: str) -> None:
     ],
 )
 def test_known_attacks_are_written_out(hostile: str, shown: str) -> None:
-    """Security, FAULTS: control, ANSI and bidi characters are made visible."""
+    """Security, terminal: control, ANSI and bidi characters are made visible."""
     assert text.visible(hostile) == shown
 
 

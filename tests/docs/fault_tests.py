@@ -1,0 +1,68 @@
+"""
+Finds the tests that say which case they cover.
+
+A test says so where its docstring, or a paragraph of it, begins: ``Case 21: …``, ``Cases 21, 23 and
+45: …``, ``Cases 58 to 67: …``, ``Security, terminal: …``; or where its name ends:
+``test_…_case_21``, ``test_…_cases_12_13_16``. The words after the numbers are free.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tests.rules.sources import Module, modules
+
+_NAMED = re.compile(r"(?:\A|\n\n)Cases? (?P<numbers>[0-9]+(?:(?:,? and |, | to )[0-9]+)*)\b")
+_SECURITY = re.compile(r"(?:\A|\n\n)Security(?:, (?P<what>[a-z]+))?\b")
+_IN_NAME = re.compile(r"_cases?((?:_[0-9]+)+)\Z")
+
+
+class FaultTest(NamedTuple):
+    """A test, and what it covers."""
+
+    path: str
+    name: str
+    cases: frozenset[int]
+    security: frozenset[str]
+    """Words of the security list; an empty word where the docstring names none."""
+
+
+def fault_tests() -> list[FaultTest]:
+    """Return every test that names a case, in the order of files and lines."""
+    found = [test for module in modules("tests") for test in found_in(module)]
+    return [test for test in found if test.cases or test.security]
+
+
+def found_in(module: Module) -> Iterator[FaultTest]:
+    """Yield the tests of one file with the cases that they name, if any."""
+    if not module.name.rpartition(".")[2].startswith("test_"):
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
+            "test_"
+        ):
+            text = ast.get_docstring(node) or ""
+            yield FaultTest(module.path, node.name, _cases(node.name, text), _security(text))
+
+
+def _cases(name: str, text: str) -> frozenset[int]:
+    cases: set[int] = set()
+    for found in _NAMED.finditer(text):
+        cases.update(numbers_of(found["numbers"]))
+    if in_name := _IN_NAME.search(name):
+        cases.update(int(number) for number in in_name[1].split("_") if number)
+    return frozenset(cases)
+
+
+def numbers_of(text: str) -> set[int]:
+    """Return the numbers of ``21, 23 and 58 to 67``."""
+    numbers: set[int] = set()
+    for part in re.split(r",? and |, ", text):
+        first, _, last = part.partition(" to ")
+        numbers.update(range(int(first), int(last or first) + 1))
+    return numbers
+
+
+def _security(text: str) -> frozenset[str]:
+    return frozenset(found["what"] or "" for found in _SECURITY.finditer(text))

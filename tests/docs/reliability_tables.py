@@ -1,0 +1,102 @@
+"""
+The tables of ``docs/reliability.md``: cases with their tests, the security list, bugs found so far.
+
+Which tests a case has is read out of the tests themselves (``fault_tests.py``).
+"""
+
+import tomllib
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from tests.docs.fault_cases import GROUPS, SECURITY
+from tests.docs.fault_tests import FaultTest, fault_tests
+from tests.rules.sources import ROOT
+
+SHOWN_MAX = 3
+
+
+class Bug(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was wrong, how that was found, and the tests that keep it from coming back."""
+
+    what: str
+    found_by: str
+    tests: tuple[str, ...]
+
+
+def bugs_found() -> list[Bug]:
+    """Return the entries of ``bugs_found.toml``, in its order."""
+    text = (ROOT / "tests/docs/bugs_found.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text)["bug"], type=list[Bug])
+
+
+def cases_part() -> str:
+    """Return a table per group of cases."""
+    tests = fault_tests()
+    tables = []
+    for title, cases in GROUPS.items():
+        rows = [
+            f"| {number} | {case.happens} | {case.outcome} "
+            f"| {_shown([test for test in tests if number in test.cases])} |"
+            for number, case in cases.items()
+        ]
+        head = "| case | what happens | what the journal does | tests |\n|---|---|---|---|"
+        tables.append(f"### {title}\n\n{head}\n" + "\n".join(rows) + "\n")
+    return "\n".join(tables)
+
+
+def security_part() -> str:
+    """Return the table of the security list."""
+    tests = fault_tests()
+    rows = [
+        f"| {word} | {case.happens} | {case.outcome} "
+        f"| {_shown([test for test in tests if word in test.security])} |"
+        for word, case in SECURITY.items()
+    ]
+    besides = [test for test in tests if "" in test.security]
+    if besides:
+        rows.append(f"| and besides |  |  | {_shown(besides)} |")
+    return "| | against | what holds | tests |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def bugs_part() -> str:
+    """Return the table of bugs."""
+    rows = [
+        f"| {bug.what} | {bug.found_by} | {'<br>'.join(_link(*_cut(test)) for test in bug.tests)} |"
+        for bug in bugs_found()
+    ]
+    return "| what was wrong | found by | kept by |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _shown(tests: Sequence[FaultTest]) -> str:
+    """Return links to a few tests: those that name the fewest cases, of as many files as can be."""
+    specific = sorted(tests, key=lambda test: len(test.cases) + len(test.security))
+    first_of_file = {test.path: test for test in reversed(specific)}.values()
+    ordered = [*(test for test in specific if test in first_of_file), *specific]
+    chosen = list(dict.fromkeys(ordered))[:SHOWN_MAX]
+    more = len(tests) - len(chosen)
+    links = [_link(test.path, test.name) for test in chosen]
+    return "<br>".join([*links, *([f"and {more} more"] if more else [])]) or "**none**"
+
+
+def _link(path: str, name: str) -> str:
+    return f"[`{name.removeprefix('test_')}`](../{path})"
+
+
+def _cut(test: str) -> tuple[str, str]:
+    path, _, name = test.partition("::")
+    return path, name
+
+
+def without_tests(tests: Iterable[FaultTest]) -> list[str]:
+    """Return each case, and each item of the security list, that no test names."""
+    known = list(tests)
+    missing = [
+        f"case {number}"
+        for group in GROUPS.values()
+        for number in group
+        if not any(number in test.cases for test in known)
+    ]
+    return missing + [
+        f"security, {word}" for word in SECURITY if not any(word in test.security for test in known)
+    ]
