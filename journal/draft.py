@@ -5,7 +5,7 @@ An event on its way into a log: frozen to bytes, checked, then given its place.
 ``Stamp`` adds the place: seq, timestamp, clock. Hashing and batches are ``chain.py``. Never
 decides whether an event is legal (``lifecycle.py``) and never writes.
 
-Below: errors, limits, interrupts, jsonrules, events. Above: chain, writer. Next to read:
+Below: errors, limits, interrupts, jsonrules, secrets, events. Above: chain, writer. Next to read:
 ``chain.py``.
 """
 
@@ -19,11 +19,12 @@ import msgspec
 from msgspec import Meta
 
 from journal.errors import StorageError, StorageErrorCode, storage_error
-from journal.events.base import Event, Level
-from journal.events.registry import check_recordable
+from journal.events.base import Event, Level, clip
+from journal.events.registry import BUILT_IN, check_recordable
 from journal.interrupts import held
 from journal.jsonrules import RuleBroken, check_depth, check_integers, has_long_number
 from journal.limits import KEY_BYTES_MAX, LINE_BYTES_MAX, MESSAGE_CHARS_MAX
+from journal.secrets import DEFAULT_GUARD, SecretsGuard
 
 # The years 1 to 9999, to the last microsecond that a float can tell apart from the next year.
 _SECONDS_MIN, _SECONDS_MAX = -62_135_596_800.0, 253_402_300_799.9999
@@ -47,6 +48,7 @@ class _Middle(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 _encode = msgspec.json.Encoder().encode
+_BUILT_IN: frozenset[type] = frozenset(BUILT_IN)
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
@@ -72,13 +74,16 @@ def freeze(
     level: Level | None = None,
     actor: str | None = None,
     key: str | None = None,
+    guard: SecretsGuard = DEFAULT_GUARD,
 ) -> Draft:
     """
     Encode an event and prove that it comes back equal; later changes of its parts do not matter.
 
-    Raises ``validation_error`` for a value that JSON would change (NaN, tuples and dates in free
-    JSON, lone surrogates, cycles, integers past 64 bit, nesting past 64), for an event without a
-    proper name and for a message past its bound; ``limit_exceeded`` for a line past 1 MiB.
+    What ``guard`` finds is taken out first: of the payload, the message and the actor. Raises
+    ``validation_error`` for a value that JSON would change (NaN, tuples and dates in free JSON,
+    lone surrogates, cycles, integers past 64 bit, nesting past 64), for an event without a proper
+    name, for a message past its bound, and for a secret where a name should be;
+    ``limit_exceeded`` for a line past 1 MiB.
     """
     check_recordable(event)
     kind = type(event)
@@ -111,6 +116,9 @@ def freeze(
         raise _refused(kind, f"it cannot be encoded ({type(failure).__name__})") from failure
     if back.data != event or back.message != text or back.actor != actor or back.key != key:
         raise _refused(kind, "a value would not come back from JSON as it was given")
+    # Ready-made JSON (msgspec.Raw) may spell a name with escapes; our own encoder never does.
+    if guard.suspects(encoded) or (kind not in _BUILT_IN and b"\\" in encoded):
+        encoded, back = _without_secrets(guard, encoded, back, told=message is None)
     if len(encoded) + _FRAME_BYTES_MAX > LINE_BYTES_MAX:
         raise storage_error(
             StorageErrorCode.LIMIT_EXCEEDED,
@@ -121,6 +129,60 @@ def freeze(
         )
     # The decoded copy, not the caller's: a dict inside that one may change under our state.
     return Draft(back.data, phase, encoded[1:-1], key)
+
+
+# Where a value is a name by which something is found again, a redacted one would be another name.
+_FOUND_BY = (
+    "project",
+    "external_id",
+    "target",
+    "plan",
+    "partition",
+    "artifact_id",
+    "artifact_ids",
+    "step_id",
+    "role",
+    "format",
+    "media_type",
+    "kept_as",
+)
+
+
+def _without_secrets(
+    guard: SecretsGuard, encoded: bytes, whole: _Middle, *, told: bool
+) -> tuple[bytes, _Middle]:
+    """
+    A line's middle with its secrets taken out, and what it says now; as it was where it has none.
+
+    ``told``: the event made its own sentence, so it makes a new one of what is left. Refuses
+    with ``validation_error`` a key or name that is a secret, and an event whose types do not
+    admit what stands in a secret's place.
+    """
+    kind = type(whole.data)
+    cleaner = guard.cleaner()
+    plain = msgspec.json.decode(encoded)
+    for field in ("key", "phase"):
+        if cleaner.text(plain.get(field) or "") != (plain.get(field) or ""):
+            raise _refused(kind, f"its {field} looks like a secret")
+    plain["data"] = cleaner.value(plain["data"])
+    if whole.actor is not None:
+        plain["actor"] = cleaner.text(whole.actor)
+    try:
+        event = whole.data if not cleaner.count else msgspec.convert(plain["data"], kind)
+        text = _sentence(event, whole.phase) if told else cleaner.mask(whole.message)
+        plain["message"] = clip(cleaner.text(text), MESSAGE_CHARS_MAX)
+        if not cleaner.count:
+            return encoded, whole
+        cleaned = _encode(plain)
+        back = _middle_decoder(kind).decode(cleaned)
+    except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError) as failure:
+        why = "it holds a secret, and its types do not admit what stands in a secret's place"
+        raise _refused(kind, why) from failure
+    if kind in _BUILT_IN:
+        for field in _FOUND_BY:
+            if getattr(back.data, field, None) != getattr(whole.data, field, None):
+                raise _refused(kind, f"its {field} looks like a secret")
+    return cleaned, back
 
 
 def _sentence(event: Event, phase: str | None) -> str:
