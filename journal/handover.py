@@ -9,8 +9,9 @@ Below: errors, receipt, writer, workers. Above: journal.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -72,7 +73,7 @@ async def take_when_free(make: Callable[[bool], Writer], leavers: Workers, wait_
 
 
 class Leaving:
-    """A writer that is being left, from the moment this is made, whoever waits for it."""
+    """A writer that is being left, from the moment this is made; await it, or do not."""
 
     def __init__(
         self, writer: Writer, leavers: Workers, bridge: Bridge, gone: Callable[[], None]
@@ -96,7 +97,10 @@ class Leaving:
         self._gone()
         self._done.set()
 
-    async def wait(self) -> None:
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> None:
         """Wait for the end; on a loop that is not the journal's, too. Raises what went wrong."""
         if self._bridge.is_here:
             await self._done.wait()

@@ -114,7 +114,7 @@ class Journal(Forking):
         with anyio.CancelScope(shield=True):
             for each in leaving:
                 try:
-                    await each.wait()
+                    await each
                 except StorageError as failure:
                     failures.append(failure)  # the others are closed all the same
             for threads in (self._leavers, self._workers):
@@ -253,10 +253,7 @@ class Journal(Forking):
     def _recorder(self, writer: Writer) -> Recorder:
         self._writers.add(writer)
         interrupts.begin()
-        return Recorder(writer, self.artifacts, self._leave, self._new_id)
-
-    async def _leave(self, writer: Writer) -> None:
-        await self._leaving(writer).wait()
+        return Recorder(writer, self.artifacts, self._leaving, self._new_id)
 
     def _leaving(self, writer: Writer) -> Leaving:
         return Leaving(writer, self._leavers, self._bridge, partial(self._forget, writer))

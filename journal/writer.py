@@ -10,7 +10,7 @@ After a failed write nobody knows what is on disk: everything queued fails, and 
 closed for good. Only a full disk whose partial batch was cut off again lets it go on, from the
 last durable state.
 
-Below: errors, limits, draft, chain, log, checkpoint, receipt, intake, guard, workers, ids,
+Below: errors, limits, draft, chain, log, checkpoint, losses, receipt, intake, guard, workers, ids,
 lifecycle, past, record. Above: recorder.
 """
 
