@@ -14,6 +14,8 @@ from tests.docs.fault_tests import FaultTest, fault_tests
 from tests.rules.sources import ROOT
 
 SHOWN_MAX = 3
+_SHOWN_FIRST = ("crash", "real", "faults", "concurrency", "bits", "fuzz", "security", "journal")
+"""Folders of tests: what is seen first is what goes deepest."""
 
 
 class Bug(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,14 +71,19 @@ def bugs_part() -> str:
 
 
 def _shown(tests: Sequence[FaultTest]) -> str:
-    """Return links to a few tests: those that name the fewest cases, of as many files as can be."""
-    specific = sorted(tests, key=lambda test: len(test.cases) + len(test.security))
-    first_of_file = {test.path: test for test in reversed(specific)}.values()
-    ordered = [*(test for test in specific if test in first_of_file), *specific]
-    chosen = list(dict.fromkeys(ordered))[:SHOWN_MAX]
+    """Return links to a few tests: of as many files as can be, those that name the fewest cases."""
+    ordered = sorted(tests, key=lambda test: (_rank(test.path), len(test.cases)))
+    first_of_file = {test.path: test for test in reversed(ordered)}.values()
+    first = [test for test in ordered if test in first_of_file]
+    chosen = list(dict.fromkeys([*first, *ordered]))[:SHOWN_MAX]
     more = len(tests) - len(chosen)
     links = [_link(test.path, test.name) for test in chosen]
     return "<br>".join([*links, *([f"and {more} more"] if more else [])]) or "**none**"
+
+
+def _rank(path: str) -> int:
+    folder = path.split("/")[1]
+    return _SHOWN_FIRST.index(folder) if folder in _SHOWN_FIRST else len(_SHOWN_FIRST)
 
 
 def _link(path: str, name: str) -> str:
