@@ -123,8 +123,11 @@ class Feed:
         finally:
             self._files.close(fd)
         whole = data.rfind(b"\n") + 1
-        found = tuple(filter(None, map(_parse, data[:whole].split(b"\n"))))
-        return Changes(found, f"{generation}:{start + whole}", everything=False)
+        found = [_parse(line) for line in data[:whole].split(b"\n") if line]
+        # Torn, or damaged since: nobody knows of which run it told, so all are looked at, once.
+        return Changes(
+            tuple(filter(None, found)), f"{generation}:{start + whole}", everything=None in found
+        )
 
     def _read(self, fd: int, start: int, stop: int) -> bytes:
         blocks = []
@@ -147,7 +150,7 @@ def _offset(cursor: str | None, generation: str) -> int | None:
 
 
 def _parse(line: bytes) -> Change | None:
-    """One line of the feed; a torn or foreign one tells nothing: its run was not acknowledged."""
+    """One line of the feed, or ``None`` for one that is torn, damaged or foreign."""
     try:
         found = msgspec.json.decode(line, type=_Line)
         run_id = parse_run_id(found.run_id)
