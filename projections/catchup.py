@@ -93,18 +93,27 @@ def note_changes(db: Connection, log: EventLog) -> None:
         if found.everything:
             rows.scan(db, log.runs())
         last = {change.run_id: change.what for change in found.changes}
+        gone = [run for run, what in last.items() if what == "deleted" and _is_gone(log, run)]
         with rows.transaction(db):
             if rows.feed(db) != known:
                 continue  # somebody else was faster: look at what is new since then
             token = known.token + 1
             if found.everything:
                 rows.watch_scanned(db, token)
-            rows.watch(db, (run_id for run_id, what in last.items() if what != "deleted"), token)
-            for run_id, what in last.items():
-                if what == "deleted":
-                    rows.forget(db, run_id)
+            rows.watch(db, last, token)
+            for run_id in gone:
+                rows.forget(db, run_id)
             rows.move_feed(db, found.cursor, token)
         return
+
+
+def _is_gone(log: EventLog, run_id: RunId) -> bool:
+    """Whether a run that is told as deleted is: a flipped bit in the feed may name another one."""
+    try:
+        log.head(run_id)
+    except StorageError as failure:
+        return failure.code is StorageErrorCode.NOT_FOUND
+    return False
 
 
 class _Reading:

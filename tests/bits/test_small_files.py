@@ -6,12 +6,22 @@ None of them is truth. Whatever is wrong with them, nothing is lost and nothing 
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from journal.backends import headfile
+from journal.backends.filesystem import FilesystemLog
 from journal.checkpoint import decode_memory
+from journal.events import run as run_events
+from projections import rows
+from projections.inspect import check_index
+from projections.sqlite import Index
+from tests.bits.disk import FrozenStore
 from tests.bits.story import Told
+from tests.projections.helpers import Writer, created
+from tests.projections.indexes import dump, fresh, visit
+from tests.support.disks import UnsyncedFiles
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +63,34 @@ def test_every_flipped_bit_of_a_checkpoint_is_seen(run: Told) -> None:
     for place, _ in flips(content):
         memory = decode_memory(bytes(content))
         assert memory is None or place == last
+
+
+def test_a_flipped_bit_of_the_feed_hides_no_run_from_verify(tmp_path: Path) -> None:
+    """
+    Case 63: every seventh bit of it, between two visits of one reader.
+
+    A line that does not parse has all runs looked at. One that parses, and names another run, is
+    the only one that can hide a run from a list; then ``verify`` names that run.
+    """
+    source = FilesystemLog.open(tmp_path / "store", files=UnsyncedFiles())
+    start = source.changes(None).cursor
+    writers = [Writer(source).write(created(project=f"p{number}")) for number in range(4)]
+    for writer in writers:
+        writer.write(run_events.RunStarted()).close()
+    source.delete(writers[3].run_id)
+    store = FrozenStore(tmp_path / "store")
+    right = fresh(store.log)
+    content = bytearray(store.files.content[f"{store.root}/feed"])
+    store.files.content[f"{store.root}/feed"] = content
+    hidden = 0
+    for number, where in enumerate(flips(content)):
+        if number % 7:
+            continue
+        index = Index(None)
+        index.use(lambda db: rows.move_feed(db, start, 1))
+        visit(index, store.log)
+        if dump(index) != right:
+            hidden += 1
+            assert check_index(index, store.log, progress=lambda *_: None).findings, where
+        index.close()
+    assert 0 < hidden < 200
