@@ -3,7 +3,8 @@ Finds the tests that say which case they cover.
 
 A test says so where its docstring, or a paragraph of it, begins: ``Case 21: …``, ``Cases 21, 23 and
 45: …``, ``Cases 58 to 67: …``, ``Security, terminal: …``; or where its name ends:
-``test_…_case_21``, ``test_…_cases_12_13_16``. The words after the numbers are free.
+``test_…_case_21``, ``test_…_cases_12_13_16``. The words after the numbers are free. Parts of the
+campaigns of ``make torture`` say it in their docstrings too; they are shown beside the tests.
 """
 
 import ast
@@ -18,6 +19,9 @@ _SECURITY = re.compile(r"(?:\A|\n\n)Security(?:, (?P<what>[a-z]+))?\b")
 _IN_NAME = re.compile(r"_cases?((?:_[0-9]+)+)\Z")
 
 
+CAMPAIGNS = frozenset({"crash", "real", "fuzz"})
+
+
 class FaultTest(NamedTuple):
     """A test, and what it covers."""
 
@@ -26,24 +30,27 @@ class FaultTest(NamedTuple):
     cases: frozenset[int]
     security: frozenset[str]
     """Words of the security list; an empty word where the docstring names none."""
+    is_test: bool = True
+    """Else a part of a campaign, which may run for minutes."""
 
 
 def fault_tests() -> list[FaultTest]:
-    """Return every test that names a case, in the order of files and lines."""
+    """Return whatever names a case, in the order of files and lines."""
     found = [test for module in modules("tests") for test in found_in(module)]
     return [test for test in found if test.cases or test.security]
 
 
 def found_in(module: Module) -> Iterator[FaultTest]:
-    """Yield the tests of one file with the cases that they name, if any."""
-    if not module.name.rpartition(".")[2].startswith("test_"):
-        return
+    """Yield the tests of a file, or the parts of a campaign, with the cases that they name."""
+    is_file_of_tests = module.name.rpartition(".")[2].startswith("test_")
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
-            "test_"
-        ):
-            text = ast.get_docstring(node) or ""
-            yield FaultTest(module.path, node.name, _cases(node.name, text), _security(text))
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        text = ast.get_docstring(node) or ""
+        is_test = is_file_of_tests and node.name.startswith("test_")
+        if is_test or module.path.split("/")[1] in CAMPAIGNS:
+            cases = _cases(node.name, text)
+            yield FaultTest(module.path, node.name, cases, _security(text), is_test)
 
 
 def _cases(name: str, text: str) -> frozenset[int]:

@@ -97,7 +97,7 @@ def _cut(test: str) -> tuple[str, str]:
 
 def without_tests(tests: Iterable[FaultTest]) -> list[str]:
     """Return each case, and each item of the security list, that no test names."""
-    known = list(tests)
+    known = [test for test in tests if test.is_test]
     missing = [
         f"case {number}"
         for group in GROUPS.values()

@@ -103,6 +103,15 @@ def test_a_test_says_its_case_where_its_docstring_begins_or_its_name_ends() -> N
     }
 
 
+def test_a_part_of_a_campaign_is_shown_and_replaces_no_test() -> None:
+    """The campaigns are run by hand; what holds at every commit is what the tests hold."""
+    source = parse("tests/real/scenarios.py", 'class Creating:\n    """Case 21: made."""\n')
+    (part,) = found_in(source)
+    assert (part.name, {*part.cases}, part.is_test) == ("Creating", {21}, False)
+    assert "case 21" in without_tests([part])
+    assert list(found_in(parse("tests/support/a.py", source.text))) == []
+
+
 def test_a_case_that_lost_its_test_is_noticed() -> None:
     """The table would look just as complete."""
     tests = [test for test in fault_tests() if 21 not in test.cases]
