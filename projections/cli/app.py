@@ -31,6 +31,7 @@ COMMANDS = {
     "cat": ("artifacts", "Print an artifact, checked against its hash."),
     "verify": ("verify", "Check logs, artifacts and indexes; name all that is wrong."),
     "repair": ("repair", "Set aside the torn tail that a crash left."),
+    "salvage": ("salvage", "Make a new run from all that verifies of a damaged one."),
     "rebuild": ("rebuild", "Make the indexes anew from the logs, or compare them."),
     "head": ("head", "Print seq and hash of the last event: what to pin elsewhere."),
     "delete": ("delete", "Delete runs with all their files."),
