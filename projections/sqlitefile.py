@@ -54,6 +54,9 @@ def make_file(path: str) -> None:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             schema.make(db, path)
+            # Closing would do this too, but not say that it failed: a file without its -wal is
+            # half a file.
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
             db.close()
         for name in parts(path)[1:]:

@@ -69,3 +69,31 @@ def test_what_could_not_be_read_for_a_moment_is_no_lie_in_the_index(tmp_path: Pa
     index.use(lambda db: catch_up(db, log))
     assert not index.use(lambda db: questions.runs(db, status="unreadable"))
     index.close()
+
+
+MAKE = """
+import resource, sys
+from projections import schema
+from projections.sqlite import Index
+
+made = schema.make
+
+def make(db, path):
+    made(db, path)
+    if path != ":memory:":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+
+schema.make = make
+index = Index(sys.argv[1])
+print(index.use(lambda db: db.execute("SELECT count(*) FROM runs").fetchone()[0]))
+print(index.in_memory_because.code.value)
+"""
+
+
+def test_an_index_that_did_not_get_whole_gets_no_name(tmp_path: Path) -> None:
+    """Cases 59 and 64: its last pages met a full disk, and it was left behind malformed."""
+    path = tmp_path / "index.sqlite"
+    command = [sys.executable, "-c", MAKE, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() in (["0", "io_error"], ["0", "no_space"]), done.stderr
+    assert not path.exists()
