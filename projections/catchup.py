@@ -15,10 +15,12 @@ moved, never all runs. A kill at any point loses nothing:
 A log that cannot be read, or no longer holds what was read of it before, becomes a record with
 status ``unreadable``; it is never skipped and never smoothed over. It is looked at again at every
 visit, from its last whole line on: somebody may have put the log back, and no feed tells of that.
+A part of the store that cannot be looked at is told by a ``HiddenRunsWarning`` until it can.
 
 Below: replay, rows, run_index, seals, sqlitefile, threads. Above: rebuild, timetravel, store.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
 
@@ -41,6 +43,10 @@ RUNS_PER_STEP = 200
 """Runs committed together: one commit costs about as much as ten short runs."""
 
 _ROUNDS_MAX = 5
+
+
+class HiddenRunsWarning(UserWarning):
+    """A part of the store cannot be looked at: runs may lie there that no list shows."""
 
 
 class _Visit(msgspec.Struct):
@@ -90,8 +96,9 @@ def note_changes(db: Connection, log: EventLog) -> None:
         found = log.changes(known.cursor)
         if not found.changes and not found.everything:
             return
+        hidden: list[StorageError] = []
         if found.everything:
-            rows.scan(db, log.runs())
+            rows.scan(db, log.runs(hidden))
         last = {change.run_id: change.what for change in found.changes}
         gone = [run for run, what in last.items() if what == "deleted" and _is_gone(log, run)]
         with rows.transaction(db):
@@ -103,7 +110,10 @@ def note_changes(db: Connection, log: EventLog) -> None:
             rows.watch(db, last, token)
             for run_id in gone:
                 rows.forget(db, run_id)
-            rows.move_feed(db, found.cursor, token)
+            # What could not be looked at is looked for again at each visit.
+            rows.move_feed(db, "" if hidden else found.cursor, token)
+        for failure in hidden:
+            warnings.warn(str(failure), HiddenRunsWarning, stacklevel=1)
         return
 
 
