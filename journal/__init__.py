@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from journal.record import Record
     from journal.run import Run
     from journal.scheduling.retry import Retry
+    from journal.secrets import SecretsGuard
 
     __version__: str
 
@@ -47,6 +48,7 @@ __all__ = [
     "Record",
     "Retry",
     "Run",
+    "SecretsGuard",
     "StorageBatchError",
     "StorageError",
     "StorageErrorCode",
@@ -72,6 +74,7 @@ _HOMES = {
     "Record": "journal.record",
     "Retry": "journal.scheduling.retry",
     "Run": "journal.run",
+    "SecretsGuard": "journal.secrets",
     "StorageBatchError": "journal.errors",
     "StorageError": "journal.errors",
     "StorageErrorCode": "journal.errors",

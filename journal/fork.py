@@ -6,8 +6,8 @@ appears whole or not at all, with its past and the artifacts of that past in its
 ``journal resume`` goes on with it as with any run that stopped. What goes into its first line:
 docs/guides/repairing.md; how its past is read: ``past.py``.
 
-Below: errors, ids, limits, events, record, chain, draft, host, lifecycle, log, past, artifacts.
-Above: salvage, forking.
+Below: errors, ids, limits, secrets, events, record, chain, draft, host, lifecycle, log, past,
+artifacts. Above: salvage, forking.
 """
 
 import time
@@ -32,6 +32,7 @@ from journal.limits import FORMAT
 from journal.log import Ancestor, EventLog, Head, Past
 from journal.past import ancestry, past_records, pinned_lines
 from journal.record import Record
+from journal.secrets import AS_RECORDED
 
 # What the other run's own content may be; anything else is a failure of the new run's store.
 _THEIRS = frozenset({StorageErrorCode.NOT_FOUND, StorageErrorCode.CORRUPT})
@@ -206,7 +207,7 @@ def _created(state: RunLifecycle, pin: Parent, parameters: Mapping[str, Any] | N
 
 
 def _first_batch(run_id: RunId, created: RunCreated, now: Callable[[], float]) -> list[bytes]:
-    stamp = Stamp(freeze(run_id, created), 1, *Clock(now).read())
+    stamp = Stamp(freeze(run_id, created, guard=AS_RECORDED), 1, *Clock(now).read())
     lines, _ = encode_batch(genesis(run_id), [stamp])
     return lines
 

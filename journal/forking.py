@@ -1,7 +1,7 @@
 """
 The part of ``Journal`` that makes runs out of other runs.
 
-Below: errors, ids, fork, salvage, log, artifacts. Above: journal.
+Below: errors, ids, fork, parameters, salvage, secrets, log, artifacts. Above: journal.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,9 @@ from journal.errors import StorageErrorCode, storage_error
 from journal.fork import Forked, Store, fork
 from journal.ids import RunId, parse_run_id
 from journal.log import EventLog
+from journal.parameters import recorded_parameters
 from journal.salvage import Salvaged, salvage
+from journal.secrets import SecretsGuard
 
 
 class Forking:
@@ -27,6 +29,7 @@ class Forking:
     _now: Callable[[], float]
     _new_id: Callable[[], str]
     _closed: bool
+    _guard: SecretsGuard
 
     async def fork(
         self,
@@ -54,7 +57,7 @@ class Forking:
             parse_run_id(run_id),
             self._fresh(),
             at=at,
-            parameters=None if parameters is None else plain(parameters),
+            parameters=None if parameters is None else recorded_parameters(parameters, self._guard),
             now=self._now,
         )
         return await anyio.to_thread.run_sync(work)
@@ -96,12 +99,3 @@ class Forking:
                 reason="journal_closed",
                 next_action="async with Journal.open(...) as journal:",
             )
-
-
-def plain(parameters: BaseModel | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Parameters as free JSON."""
-    if parameters is None:
-        return {}
-    if isinstance(parameters, BaseModel):
-        return parameters.model_dump(mode="json")
-    return dict(parameters)

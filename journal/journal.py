@@ -39,16 +39,19 @@ from journal.events.run import (
     RunStarted,
     WriterOpened,
 )
-from journal.forking import Forking, plain
+from journal.events.values import checked_plan
+from journal.forking import Forking
 from journal.handover import Leaving, take, take_when_free
 from journal.host import writer_info
-from journal.ids import RunId, new_run_id, parse_label, parse_name, parse_partition, parse_run_id
+from journal.ids import RunId, new_run_id, parse_label, parse_name, parse_run_id
 from journal.limits import FORMAT
 from journal.log import EventLog
+from journal.parameters import recorded_parameters
 from journal.receipt import Bridge
 from journal.recorder import Recorder
 from journal.run import Run
 from journal.samecode import check_same_code
+from journal.secrets import DEFAULT_GUARD, SecretsGuard, check_guard
 from journal.workers import Workers
 from journal.writer import Writer
 
@@ -65,11 +68,13 @@ class Journal(Forking):
         *,
         now: Callable[[], float] = time.time,
         new_id: Callable[[], str] = new_run_id,
+        secrets: SecretsGuard = DEFAULT_GUARD,
     ) -> None:
         self.log = log
         self.artifacts = artifacts
         self._now = now
         self._new_id = new_id
+        self._guard = check_guard(secrets)
         self._workers = Workers()
         self._leavers = Workers()  # who leaves waits for what those above write
         self._pid = os.getpid()
@@ -80,18 +85,24 @@ class Journal(Forking):
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, path: str | os.PathLike[str], *, create: bool = True
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = True,
+        secrets: SecretsGuard = DEFAULT_GUARD,
     ) -> AsyncIterator["Journal"]:
         """
         Open the store at ``path``; with ``create``, make it where nothing is yet.
 
+        ``secrets`` says what is taken out of events and artifacts before they are hashed.
         Raises ``not_found`` without ``create``, ``validation_error`` for a folder that holds
         something else, ``unsupported_format`` for a store of a newer version. Warns
         (``NetworkFileSystemWarning``) of a network or FUSE file system.
         """
+        check_guard(secrets)
         log = await anyio.to_thread.run_sync(partial(FilesystemLog.open, path, create=create))
         await anyio.to_thread.run_sync(warn_of_network, log.files, log.root)
-        journal = cls(log, FilesystemArtifacts(log.root, log.files))
+        journal = cls(log, FilesystemArtifacts(log.root, log.files), secrets=secrets)
         try:
             yield journal
         finally:
@@ -139,8 +150,8 @@ class Journal(Forking):
         A new run: ``async with journal.run(project="nightly") as run:``.
 
         Entering it makes it durable, as ``run_created`` and ``run_started``. ``parameters`` are
-        plain JSON or a pydantic model; ``target`` is what ``journal resume`` runs again.
-        Raises ``validation_error`` for names and values that are refused.
+        plain JSON or a pydantic model, secret ones recorded by name alone; ``target`` is what
+        ``journal resume`` runs again. Raises ``validation_error`` for what is refused.
         """
         run_id = parse_run_id(self._new_id())
         created = RunCreated(
@@ -148,13 +159,13 @@ class Journal(Forking):
             format=FORMAT,
             writer=writer_info(),
             external_id=None if external_id is None else parse_label(external_id, "external id"),
-            parameters=plain(parameters),
-            plan=_checked(plan),
+            parameters=recorded_parameters(parameters, self._guard),
+            plan=checked_plan(plan),
             target=target,
             code=code,
             parent=parent,
         )
-        drafts = [freeze(run_id, event) for event in (created, RunStarted())]
+        drafts = [freeze(run_id, each, guard=self._guard) for each in (created, RunStarted())]
         make = partial(Writer.create, self.log, run_id, drafts, **self._services())
 
         async def opener() -> Recorder:
@@ -183,7 +194,7 @@ class Journal(Forking):
         ``allow_changed``. ``force`` takes the run, after ``wait_s`` seconds, from a writer that is
         stopped for good (a dead one keeps nobody out): should it wake, it is refused.
         """
-        checked = _checked(plan)
+        checked = checked_plan(plan)
 
         def decide(writer: Writer) -> list[Event]:
             if not allow_changed:
@@ -253,7 +264,7 @@ class Journal(Forking):
     def _recorder(self, writer: Writer) -> Recorder:
         self._writers.add(writer)
         interrupts.begin()
-        return Recorder(writer, self.artifacts, self._leaving, self._new_id)
+        return Recorder(writer, self.artifacts, self._leaving, self._new_id, self._guard)
 
     def _leaving(self, writer: Writer) -> Leaving:
         return Leaving(writer, self._leavers, self._bridge, partial(self._forget, writer))
@@ -309,16 +320,6 @@ class Journal(Forking):
         if model is None:
             return await load_payload(self.artifacts, metadata)
         return await load_payload(self.artifacts, metadata, model)
-
-
-def _checked(plan: Sequence[PlannedPhase] | None) -> tuple[PlannedPhase, ...] | None:
-    if plan is None:
-        return None
-    for planned in plan:
-        parse_name(planned.name, "phase")
-        for partition in planned.partitions or ():
-            parse_partition(partition)
-    return tuple(plan)
 
 
 def _told(writer: Writer) -> list[Event]:

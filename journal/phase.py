@@ -41,14 +41,16 @@ def is_cancellation(failure: BaseException) -> bool:
     return not isinstance(failure, Exception)
 
 
-def error_of(failure: BaseException | None) -> ErrorInfo | None:
+def error_of(failure: BaseException | None, clean: Callable[[str], str]) -> ErrorInfo | None:
     """
     What went wrong as a fact, ``None`` for what says "stop".
 
     Made before an end is decided: this calls the exception's own code, which may log to the run
     that is being left, and while an end is decided nobody else is let in.
     """
-    return None if failure is None or is_cancellation(failure) else ErrorInfo.of(failure)
+    if failure is None or is_cancellation(failure):
+        return None
+    return ErrorInfo.of(failure, clean=clean)
 
 
 async def record_exit(
@@ -125,7 +127,7 @@ class Step:
         }
         if failure is None:
             return StepCompleted(duration_s=round(time.monotonic() - self._began, 6), **common)
-        error = error_of(failure)
+        error = error_of(failure, self._recorder.clean)
         if error is None:
             return StepCancelled(reason=interrupts.reason(), **common)
         return StepFailed(error=error, **common)
@@ -225,7 +227,7 @@ class Phase:
         return [Decision(self.name, event), *(Decision(*found) for found in stale)]
 
     def _failed(self, failure: BaseException) -> Event:
-        error = error_of(failure)
+        error = error_of(failure, self._recorder.clean)
         if error is None:
             return PhaseCancelled(
                 revision=self.revision,

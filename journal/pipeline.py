@@ -14,11 +14,12 @@ Pipeline: phases as async functions, run in order, recorded, resumed where they 
 A small orchestrator of one process, no workflow engine: docs/guides/pipelines.md says what it does
 and does not. Everything that happens is an event of the run, and nothing else is kept.
 
-Below: journal, scheduling, codeversion, artifacts, chain, errors, events, ids, limits, run. Above:
-testing, and the command's ``run`` and ``resume``.
+Below: journal, scheduling, codeversion, artifacts, chain, errors, events, ids, limits, parameters,
+run. Above: testing, and the command's ``run`` and ``resume``.
 """
 
 import json
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,7 @@ from typing import Any, TypeVar
 import anyio.to_thread
 from pydantic import BaseModel
 
-from journal.artifacts.models import decode_model, encode_model
+from journal.artifacts.models import decode_model
 from journal.chain import Chain
 from journal.codeversion import code_version
 from journal.errors import StorageErrorCode, storage_error
@@ -35,6 +36,7 @@ from journal.events.run import CodeVersion, RunCreated
 from journal.ids import RunId, parse_name, parse_run_id
 from journal.journal import Journal
 from journal.limits import PHASES_AT_ONCE
+from journal.parameters import check_parameters, supplied_parameters
 from journal.run import Run
 from journal.scheduling.plan import PhaseDefinition, Plan, Skip, check_phases, make_plan
 from journal.scheduling.retry import Retry
@@ -166,10 +168,12 @@ class Pipeline:
         """
         self.check()
         given = self._parsed(parameters)
+        if given is not None:
+            check_parameters(given)
         plan = make_plan(self.project, self._phases, given, redo={}, limit=self._limit)
         run = journal.run(
             project=self.project,
-            parameters=None if given is None else json.loads(encode_model(given, "parameters")),
+            parameters=given,
             external_id=external_id,
             plan=plan.recorded(),
             target=target,
@@ -185,10 +189,14 @@ class Pipeline:
         wait_s: float = 0.0,
         allow_changed: bool = False,
         redo: Iterable[str] = (),
+        secrets: Mapping[str, str] | None = None,
         on_run: Callable[[Run], None] | None = None,
     ) -> PipelineResult:
         """
         Go on with a run of this pipeline, with the parameters that it was created with.
+
+        Secret parameters are not recorded: ``secrets`` supplies them by name, else the environment
+        does (``db.password`` is ``JOURNAL_SECRET_DB_PASSWORD``); else ``validation_error``.
 
         A phase that completed hands back what it returned, read from its artifact; one that was
         skipped stays so, unless what it needs has run since; all others run. ``redo`` names
@@ -211,7 +219,11 @@ class Pipeline:
                 run_id=parsed,
                 reason="other_pipeline",
             )
-        given = self._parsed(created.parameters if self.parameters else None)
+        given = self._parsed(
+            supplied_parameters(created.parameters, secrets or {}, os.environ, run_id=parsed)
+            if self.parameters
+            else None
+        )
         wanted = _parse_redo(redo)
         plan = make_plan(self.project, self._phases, given, redo=wanted, limit=self._limit)
         run = journal.resume(

@@ -3,7 +3,8 @@ The async face of one writer: append, emit, log, store. What Run and Phase are m
 
 Never blocks the loop: encoding is done at the call, writing by the writer's worker.
 
-Below: errors, ids, events, draft, writer, artifacts, intake, lifecycle, receipt. Above: phase, run.
+Below: errors, ids, events, draft, secrets, writer, artifacts, intake, lifecycle, receipt. Above:
+phase, run.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +29,7 @@ from journal.ids import RunId, new_artifact_id, parse_label, parse_name
 from journal.intake import QueueFull
 from journal.lifecycle import PHASE_TRANSITIONS, RUN_TRANSITIONS, RunLifecycle
 from journal.receipt import Appended, Receipt
+from journal.secrets import DEFAULT_GUARD, SecretsGuard
 from journal.writer import Writer
 
 _SPECIMEN = Encoded(
@@ -65,11 +67,13 @@ class Recorder:
         artifacts: ArtifactStore,
         leave: Callable[[Writer], Awaitable[None]],
         new_id: Callable[[], str] = new_artifact_id,
+        guard: SecretsGuard = DEFAULT_GUARD,
     ) -> None:
         self.writer = writer
         self._artifacts = artifacts
         self._leave = leave
         self.new_id = new_id
+        self._guard = guard
 
     async def close(self) -> None:
         """Write what is queued and give the lease back; raises a failure that nobody has seen."""
@@ -154,7 +158,12 @@ class Recorder:
             level=level,
             actor=actor,
             key=key,
+            guard=self._guard,
         )
+
+    def clean(self, text: str) -> str:
+        """``text`` without what looks like a secret."""
+        return self._guard.cleaner().text(text)
 
     def check(self, event: Event, phase: str | None) -> None:
         """Raise what ``append`` would raise for an event that cannot be encoded; writes nothing."""
@@ -233,6 +242,7 @@ class Recorder:
                 partition=place.partition,
                 description=description,
                 metadata=metadata,
+                redacted=stored.redacted,
             )
 
         # What cannot be told is refused before it is stored: no bytes without an event.
@@ -240,13 +250,15 @@ class Recorder:
         self.writer.check_here()
         self.check(persisted(_SPECIMEN), place.phase)
         try:
-            stored = await store_payload(self._artifacts, run_id, payload, format)
+            stored = await store_payload(
+                self._artifacts, run_id, payload, format, guard=self._guard
+            )
         except StorageError as failure:
             failed = ArtifactPersistFailed(
                 artifact_id=artifact_id,
                 role=role,
                 format=format or "unknown",
-                error=ErrorInfo.of(failure, with_traceback=False),
+                error=ErrorInfo.of(failure, with_traceback=False, clean=self.clean),
                 partition=place.partition,
                 description=description,
             )
@@ -288,6 +300,7 @@ def describe(
         partition=event.partition,
         description=event.description,
         metadata=event.metadata,
+        redacted=event.redacted,
         created_at=datetime.fromisoformat(timestamp),
         seq=seq,
         inherited_from=inherited_from,

@@ -69,7 +69,7 @@ class Run:
         """Record how the run ended, write what is queued, give the lease back."""
         try:
             if self._ends:
-                error = error_of(failure)
+                error = error_of(failure, self._writing.clean)
                 await record_exit(
                     self._writing, lambda state: self._ending(state, failure, error), failure
                 )

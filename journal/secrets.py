@@ -6,7 +6,7 @@ and puts ``[redacted:api_key]`` in its place: which kind it was, and nothing tha
 compared with. Only texts are replaced; numbers, flags and nulls stay. Most lines hold nothing that
 looks like a secret, and one quick look says so. Never decides what becomes of an event.
 
-Below: limits, secretpatterns. Above: artifacts.models, codec, draft, parameters, journal.
+Below: errors, limits, secretpatterns. Above: artifacts.models, codec, draft, parameters, journal.
 """
 
 import re
@@ -18,6 +18,7 @@ import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import SchemaValidator, core_schema
 
+from journal.errors import StorageErrorCode, storage_error
 from journal.limits import SECRET_CHARS_MASKED
 from journal.secretpatterns import (
     BLOCK_CHARS,
@@ -179,6 +180,21 @@ def _matcher(pattern: str) -> Callable[[str | bytes], bool]:
 
 
 DEFAULT_GUARD = SecretsGuard()
+
+AS_RECORDED = SecretsGuard(well_known=False)
+"""For what was looked at when it was recorded first, and is now copied."""
+
+
+def check_guard(guard: SecretsGuard) -> SecretsGuard:
+    """Refuse what is no guard with ``validation_error``: off is what somebody says, not forgets."""
+    if isinstance(guard, SecretsGuard):
+        return guard
+    raise storage_error(
+        StorageErrorCode.VALIDATION_ERROR,
+        f"secrets is {type(guard).__name__}, not a SecretsGuard. Nothing was opened.",
+        reason="secrets",
+        next_action="leave it out, or say SecretsGuard(well_known=False) to redact nothing",
+    )
 
 
 class Cleaner:

@@ -36,6 +36,7 @@ class ArtifactRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     partition: str | None = None
     description: str | None = None
     metadata: JsonObject | None = None
+    redacted: int = 0
     created_at: str
     seq: int
     inherited_from: str | None = None
@@ -59,7 +60,7 @@ class ArtifactIndexProjection:
     """Folds a run's events into the list of its artifacts."""
 
     name = "artifact_index"
-    version = 1
+    version = 2  # 2: redacted
     handles: frozenset[type[Event]] | None = frozenset(
         {artifact.ArtifactPersisted, artifact.ArtifactDeleted}
     )
@@ -100,6 +101,7 @@ def _persisted(
         partition=event.partition,
         description=event.description,
         metadata=event.metadata,
+        redacted=event.redacted,
         created_at=record.timestamp,
         seq=record.seq,
         inherited_from=None if record.run_id == state.run_id else record.run_id,

@@ -8,11 +8,12 @@ Payload to bytes and bytes to payload: which types are taken, and how each is wr
     a Path                                 by its suffix, else binary; also as any other format
 
 Every line of JSON ends in a newline. Plain dicts are not taken: a model says what they mean, and
-checks them when they come back. Bytes and files are stored unchecked: the digest says that they
+checks them when they come back. Secrets are taken out of models and text before they are hashed
+(``journal/secrets.py``). Bytes and files are stored unchecked: the digest says that they
 are the same, not that they are well formed; a file's name is nowhere kept. A Path that is a
 symbolic link, FIFO, folder or device is refused. Never touches a store.
 
-Below: errors, limits, files, artifacts.store, artifacts.models. Above: transfer.
+Below: errors, limits, files, secrets, artifacts.store, artifacts.models. Above: transfer.
 """
 
 import errno
@@ -35,6 +36,7 @@ from journal.artifacts.store import ArtifactFormat
 from journal.errors import StorageErrorCode, from_system, storage_error
 from journal.files import Files
 from journal.limits import READ_BYTES
+from journal.secrets import DEFAULT_GUARD, Cleaner
 
 Payload = (
     BaseModel
@@ -121,24 +123,26 @@ def _suffix(payload: object) -> str:
     return Path(payload).suffix.lower() if isinstance(payload, os.PathLike) else ""
 
 
-def encode(payload: Payload) -> Generator[bytes, None, None]:
+def encode(payload: Payload, cleaner: Cleaner | None = None) -> Generator[bytes, None, None]:
     """
     The payload's bytes in chunks of about 256 KiB; any but async iterables, which need a loop.
 
+    ``cleaner`` takes secrets out of models and text; bytes and files are not looked into.
     Reads files and runs iterators as it goes, so it may block. Raises ``validation_error`` for
     what would not come back, ``limit_exceeded`` for a line of JSONL over 16 MiB, and what the
     system says about a file.
     """
+    cleaner = cleaner or DEFAULT_GUARD.cleaner()
     if isinstance(payload, BaseModel):
-        yield from _slices(encode_model(payload, "the payload"))
+        yield from _slices(encode_model(payload, "the payload", cleaner))
     elif isinstance(payload, str):
-        yield from _text_chunks(payload)
+        yield from _text_chunks(cleaner.text(payload))
     elif isinstance(payload, bytes | bytearray | memoryview):
         yield from _slices(payload)
     elif isinstance(payload, os.PathLike):
         yield from _file_chunks(Path(payload))
     elif isinstance(payload, Iterable):
-        yield from encode_lines(payload)
+        yield from encode_lines(payload, cleaner=cleaner)
     else:
         raise refused("the payload", f"a {type(payload).__name__} cannot be encoded here")
 

@@ -9,67 +9,87 @@ Errors hold field names and kinds of error, never a value: pydantic's exceptions
 so they are not chained but retold. A serializer's or validator's own exceptions, of types that
 pydantic does not expect, come through as they are.
 
-Below: errors, limits. Above: codec.
+Below: errors, limits, secrets. Above: codec.
 """
 
 import math
+import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.limits import LINE_BYTES_MAX_READ, READ_BYTES
+from journal.secrets import DEFAULT_GUARD, Cleaner
 
 M = TypeVar("M", bound=BaseModel)
 
+_STARS = b'"**********"'  # what pydantic writes for SecretStr: it does not come back, either
+_PAUSE_S = 0.1  # how long a caller may not be cancelled while items are collected
 _SPECIAL = (b"null", b"NaN", b"Infinity")  # what pydantic may write for such a number
 
 
-def encode_model(model: BaseModel, what: str) -> bytes:
-    """One line: ``model_dump_json()`` and a newline. ``what`` names the model in errors."""
+def encode_model(model: BaseModel, what: str, cleaner: Cleaner) -> bytes:
+    """
+    One line: ``model_dump_json()`` and a newline. ``what`` names the model in errors.
+
+    ``cleaner`` takes secrets out, and counts those that pydantic writes as stars.
+    """
     if not isinstance(model, BaseModel):
         raise refused(what, f"a {type(model).__name__} is no pydantic model")
     kind = type(model)
     try:
         text = model.model_dump_json(warnings=False).encode()
         special = any(word in text for word in _SPECIAL)
-        if special and _holds_special(model.model_dump(warnings=False)):
+        if special and holds_special(model.model_dump(warnings=False)):
             why = "it holds NaN or infinity"
         else:
-            kind.model_validate_json(text, by_alias=True, by_name=True)
-            return text + b"\n"
+            cleaned = cleaner.json(text)
+            cleaner.count += text.count(_STARS)
+            kind.model_validate_json(cleaned, by_alias=True, by_name=True)
+            return cleaned + b"\n"
     except ValidationError as failure:
         why = f"what it writes would not come back: {_problems(failure, kind)}"
-    except (ValueError, RecursionError):  # pydantic's serialization errors, lone surrogates
+    except (
+        ValueError,
+        RecursionError,
+        msgspec.MsgspecError,
+    ):  # pydantic's serialization errors, lone surrogates
         why = "it cannot be written as JSON in UTF-8"
     raise refused(f"{what} ({kind.__name__})", why)
 
 
-def _holds_special(value: Any) -> bool:
+def holds_special(value: Any) -> bool:
+    """Whether NaN or infinity is among what a model holds."""
     if isinstance(value, float):
         return not math.isfinite(value)
     if isinstance(value, Mapping):
-        return any(map(_holds_special, value.values()))
+        return any(map(holds_special, value.values()))
     if isinstance(value, list | tuple | set | frozenset):
-        return any(map(_holds_special, value))
+        return any(map(holds_special, value))
     return False
 
 
-def encode_lines(models: Iterable[BaseModel], first: int = 1) -> Generator[bytes, None, None]:
+def encode_lines(
+    models: Iterable[BaseModel], first: int = 1, cleaner: Cleaner | None = None
+) -> Generator[bytes, None, None]:
     """
-    JSONL in chunks of about 256 KiB; ``first`` is the number of the first item, for errors.
+    JSONL in chunks of about 256 KiB, smaller where items come slowly; ``first`` is the number of the first item, for errors.
 
     Raises ``validation_error``, and ``limit_exceeded`` for a line that no reader would take.
     """
     buffer = bytearray()
+    cleaner = cleaner or DEFAULT_GUARD.cleaner()
     for number, model in enumerate(models, first):
-        line = encode_model(model, f"item {number}")
+        line = encode_model(model, f"item {number}", cleaner)
         _check_length(len(line), LINE_BYTES_MAX_READ, f"item {number}", "store it on its own")
         buffer += line
-        if len(buffer) >= READ_BYTES:
+        if len(buffer) >= READ_BYTES or time.monotonic() > until_s:
             yield bytes(buffer)
             buffer.clear()
+            until_s = time.monotonic() + _PAUSE_S
     if buffer:
         yield bytes(buffer)
 

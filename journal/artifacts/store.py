@@ -74,6 +74,9 @@ class ArtifactMetadata(BaseModel):
     partition: str | None = Field(None, description="the partition of that phase")
     description: str | None = Field(None, description="one sentence for people")
     metadata: dict[str, JsonValue] | None = Field(None, description="the user's own facts")
+    redacted: int = Field(
+        0, ge=0, description="how many secrets were taken out before it was stored"
+    )
     created_at: AwareDatetime = Field(description="when it was told in the log, in UTC")
     seq: int | None = Field(None, ge=1, description="the log line that tells it")
     inherited_from: str | None = Field(

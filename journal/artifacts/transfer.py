@@ -5,10 +5,11 @@ Files, hashing, encoding and the caller's ordinary iterators run on worker threa
 megabytes at a time; only async iterators run on the loop. A payload that fails, or a caller that
 is cancelled, leaves nothing in the store. Never records anything: the event is the caller's.
 
-Below: errors, ids, artifacts.store, artifacts.codec, models. Above: run, journal.
+Below: errors, ids, secrets, artifacts.store, artifacts.codec, models. Above: run, journal.
 """
 
 import threading
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator
 from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from itertools import islice
@@ -30,12 +31,14 @@ from journal.artifacts.store import (
 )
 from journal.errors import StorageError
 from journal.ids import RunId
+from journal.secrets import DEFAULT_GUARD, Cleaner, SecretsGuard
 
 M = TypeVar("M", bound=BaseModel)
 
 # Per hop to a thread: enough work to make the hop cheap, little enough to be cancelled in between.
 _CHUNKS_PER_HOP = 16
 _ITEMS_PER_HOP = 256
+_HOP_S = 0.1  # an iterator may take its time for each item
 
 
 class Encoded(StoredBytes, frozen=True, kw_only=True):
@@ -43,6 +46,7 @@ class Encoded(StoredBytes, frozen=True, kw_only=True):
 
     format: ArtifactFormat
     media_type: str
+    redacted: int = 0
 
 
 async def store_payload(
@@ -50,9 +54,14 @@ async def store_payload(
     run_id: RunId,
     payload: Payload,
     format: ArtifactFormat | str | None = None,  # noqa: A002 - the word that users type
+    *,
+    guard: SecretsGuard = DEFAULT_GUARD,
 ) -> Encoded:
     """
     Store a payload (``codec`` lists the types); durable on return.
+
+    What ``guard`` finds in models and text is taken out before it is hashed, and counted in
+    ``redacted``; bytes and files are stored as they are.
 
     An ordinary iterable is consumed on worker threads, not always the same one; an async
     iterable on the loop, and an async generator is closed in any case. Whatever fails, the
@@ -61,19 +70,19 @@ async def store_payload(
     ``codec.encode`` and the store raise, with ``run_id``, and the iterator's own exceptions.
     """
     upload = _Upload(store, run_id)
+    cleaner = guard.cleaner()
     with _about(run_id):
         chosen = plan(payload, format)
         try:
             if isinstance(payload, AsyncIterable) and not isinstance(payload, Iterable):
-                await _send_stream(upload, payload)
+                await _send_stream(upload, payload, cleaner)
             else:
-                chunks = encode(payload)
+                chunks = encode(payload, cleaner)
                 while await run_sync(upload.take, chunks, _CHUNKS_PER_HOP):
                     pass
             stored = await run_sync(upload.commit)
         except BaseException:
-            with anyio.CancelScope(shield=True):
-                await run_sync(upload.abort)
+            await _abort(upload)
             raise
     return Encoded(
         sha256=stored.sha256,
@@ -82,10 +91,23 @@ async def store_payload(
         replaced=stored.replaced,
         format=chosen.format,
         media_type=chosen.media_type,
+        redacted=cleaner.count,
     )
 
 
-async def _send_stream(upload: "_Upload", models: AsyncIterable[BaseModel]) -> None:
+async def _abort(upload: "_Upload") -> None:
+    """Give up, also for a caller who is cancelled natively once more and cannot wait for it."""
+    try:
+        with anyio.CancelScope(shield=True):
+            await run_sync(upload.abort)
+    except BaseException:
+        threading.Thread(target=upload.abort, name="run-journal-abort", daemon=True).start()
+        raise
+
+
+async def _send_stream(
+    upload: "_Upload", models: AsyncIterable[BaseModel], cleaner: Cleaner
+) -> None:
     async with AsyncExitStack() as stack:
         if isinstance(models, AsyncGenerator):
             await stack.enter_async_context(aclosing(models))
@@ -93,10 +115,10 @@ async def _send_stream(upload: "_Upload", models: AsyncIterable[BaseModel]) -> N
         async for item in models:
             items.append(item)
             if len(items) == _ITEMS_PER_HOP:
-                await run_sync(upload.take, encode_lines(items, first))
+                await run_sync(upload.take, encode_lines(items, first, cleaner))
                 first, items = first + len(items), []
         if items:
-            await run_sync(upload.take, encode_lines(items, first))
+            await run_sync(upload.take, encode_lines(items, first, cleaner))
 
 
 class _Upload:
@@ -118,13 +140,16 @@ class _Upload:
         self._over = False
 
     def take(self, chunks: Generator[bytes, None, None], most: int | None = None) -> bool:
-        """Write up to ``most`` chunks; gives whether there may be more."""
+        """Write up to ``most`` chunks, or what a moment gives; says whether there may be more."""
+        until_s = time.monotonic() + _HOP_S
         with self._turn:
             self._chunks = chunks
             taken = 0
             for chunk in islice(chunks, most):
                 self._begun().write(chunk)
                 taken += 1
+                if time.monotonic() > until_s:
+                    return True
             return taken == most
 
     def commit(self) -> StoredBytes:

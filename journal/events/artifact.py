@@ -28,12 +28,14 @@ class ArtifactPersisted(Event, frozen=True, kw_only=True):
     partition: str | None = None
     description: str | None = None
     metadata: JsonObject | None = None
+    redacted: Count = 0
 
     def sentence(self, phase: str | None) -> str:
         """Say what, how large, and where it came from."""
         what = self.description or f"{self.role} as {self.format}"
         origin = f" by {phase}" if phase else ""
-        return f"Artifact stored{origin}: {what} ({self.size_bytes} bytes)."
+        without = f", {self.redacted} secrets taken out" if self.redacted else ""
+        return f"Artifact stored{origin}: {what} ({self.size_bytes} bytes{without})."
 
 
 class ArtifactPersistFailed(Event, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ Below: errors, limits. Above: the vocabulary beside this file, then ``registry.p
 
 import re
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -97,9 +98,19 @@ class ErrorInfo(Value, frozen=True, kw_only=True):
     traceback: str | None = None
 
     @classmethod
-    def of(cls, failure: BaseException, *, with_traceback: bool = True) -> "ErrorInfo":
-        """Describe ``failure``; a ``StorageError`` keeps its code, details and next action."""
-        text = _traceback_of(failure) if with_traceback else ""
+    def of(
+        cls,
+        failure: BaseException,
+        *,
+        with_traceback: bool = True,
+        clean: Callable[[str], str] = str,
+    ) -> "ErrorInfo":
+        """
+        Describe ``failure``; a ``StorageError`` keeps its code, details and next action.
+
+        ``clean`` takes secrets out of a text: before it is cut, for half a secret is not found.
+        """
+        text = clean(_traceback_of(failure)) if with_traceback else ""
         plain: JsonObject = {}
         code: str | None = None
         if isinstance(failure, StorageError):
@@ -110,7 +121,7 @@ class ErrorInfo(Value, frozen=True, kw_only=True):
             type=f"{type(failure).__module__}.{type(failure).__qualname__}".removeprefix(
                 "builtins."
             ),
-            message=clip(_text_of(failure), MESSAGE_CHARS_MAX),
+            message=clip(clean(_text_of(failure)), MESSAGE_CHARS_MAX),
             code=code,
             details=plain or None,
             next_action=next_action,

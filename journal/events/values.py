@@ -3,14 +3,15 @@ Labels and names inside the built-in events: parsed like every other, wherever a
 
 A user's own event may call its fields what it likes; nothing of it becomes a path or a column.
 
-Below: events.base, events.registry, ids. Above: recorder.
+Below: events.base, events.registry, events.run, ids. Above: recorder, journal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from journal.events.base import Event
 from journal.events.registry import BUILT_IN
+from journal.events.run import PlannedPhase
 from journal.ids import parse_digest, parse_label, parse_name, parse_partition
 
 _PARSERS: dict[str, Callable[[object], object]] = {
@@ -34,6 +35,15 @@ def _parsed_fields(kind: type[Event]) -> tuple[tuple[str, Callable[[object], obj
         for name, parse in _PARSERS.items()
         if name in fields and not (name == "format" and "writer" in fields)
     )
+
+
+def checked_plan(plan: Sequence[PlannedPhase] | None) -> tuple[PlannedPhase, ...] | None:
+    """A plan with all its names parsed; refuses it with ``validation_error``."""
+    for planned in plan or ():
+        parse_name(planned.name, "phase")
+        for partition in planned.partitions or ():
+            parse_partition(partition)
+    return None if plan is None else tuple(plan)
 
 
 def check_labels(event: Event) -> None:

@@ -28,6 +28,7 @@ PINNED = {
         "Record",
         "Retry",
         "Run",
+        "SecretsGuard",
         "StorageBatchError",
         "StorageError",
         "StorageErrorCode",
