@@ -76,11 +76,13 @@ def encode_lines(
     models: Iterable[BaseModel], first: int = 1, cleaner: Cleaner | None = None
 ) -> Generator[bytes, None, None]:
     """
-    JSONL in chunks of about 256 KiB, smaller where items come slowly; ``first`` is the number of the first item, for errors.
+    JSONL in chunks of about 256 KiB, smaller where items come slowly.
 
-    Raises ``validation_error``, and ``limit_exceeded`` for a line that no reader would take.
+    ``first`` is the number of the first item, for errors. Raises ``validation_error``, and
+    ``limit_exceeded`` for a line that no reader would take.
     """
     buffer = bytearray()
+    until_s = time.monotonic() + _PAUSE_S
     cleaner = cleaner or DEFAULT_GUARD.cleaner()
     for number, model in enumerate(models, first):
         line = encode_model(model, f"item {number}", cleaner)
