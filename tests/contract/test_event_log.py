@@ -66,7 +66,7 @@ def test_a_run_is_created_once(event_log: EventLog, lines: Lines) -> None:
 
 
 def test_of_creators_at_once_one_wins(event_log: EventLog) -> None:
-    """Whoever loses gets a conflict, never a half-made run or an error of the system."""
+    """Case 40: the loser gets a conflict, never a half-made run or an error of the system."""
     for _ in range(5):
         run_id = new_run_id()
         together = threading.Barrier(4)

@@ -44,7 +44,7 @@ def run(tmp_path: Path) -> StoredRun:
 
 @pytest.mark.parametrize("what", BODIES)
 def test_a_malformed_line_in_the_tail_is_refused_and_not_cut(run: StoredRun, what: str) -> None:
-    """The next writer finds it behind the watermark; a torn line it is not."""
+    """Cases 28 to 32 and 34: found behind the watermark by the next writer; torn it is not."""
     run.crash(chained(BODIES[what], run.lines.link))
     before = snapshot(run.folder)
     assert code_of(run.log.acquire, RUN) == CODES[what]
@@ -54,7 +54,7 @@ def test_a_malformed_line_in_the_tail_is_refused_and_not_cut(run: StoredRun, wha
 
 @pytest.mark.parametrize("what", BODIES)
 def test_a_malformed_line_that_was_acknowledged_is_refused(run: StoredRun, what: str) -> None:
-    """Verify refuses it, and so does the writer that would go on from it."""
+    """Cases 28 to 32 and 34: verify refuses it, and so does the writer that would go on from it."""
     assert run.lease is not None
     run.log.append(run.lease, [chained(BODIES[what], run.lines.link)])
     run.close()

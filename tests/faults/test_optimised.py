@@ -35,7 +35,7 @@ say(run.log.acquire, new_run_id())
 
 
 def test_a_store_is_guarded_without_asserts(tmp_path: Path) -> None:
-    """Someone's production runs with -O, and so must every refusal."""
+    """Case 83: someone's production runs with -O, and so must every refusal."""
     said = subprocess.run(
         [sys.executable, "-O", "-c", PROGRAM, str(tmp_path / "store")],
         capture_output=True,

@@ -66,7 +66,7 @@ def test_a_kept_tail_is_told_until_an_event_tells_it(run: StoredRun) -> None:
 
 
 def test_two_tails_lost_behind_one_line_are_both_told(run: StoredRun) -> None:
-    """The first append after a recovery may be torn in its turn."""
+    """Case 2: the first append after a recovery may be torn in its turn."""
     batch = b"".join(run.lines.batch())
     run.crash(batch[:50])
     run.lease = run.log.acquire(run.run_id)

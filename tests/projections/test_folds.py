@@ -180,7 +180,7 @@ def test_only_what_might_have_mattered_makes_a_state_incomplete(
 
 
 def test_a_state_is_bounded_by_phases_not_by_events() -> None:
-    """A run of ten million steps must fold in the memory of a run of ten."""
+    """Case 77: a run of ten million steps must fold in the memory of a run of ten."""
     told = [*[(None, created())], *[step_line() for _ in range(300)]]
     few, many = (
         fold(RunStateProjection(), records(told[:40])),

@@ -30,7 +30,7 @@ async def reopened(root: Path, run_id: RunId) -> None:
 
 @pytest.mark.anyio
 async def test_opening_a_long_log_costs_its_tail(tmp_path: Path) -> None:
-    """A run that goes on for a year must not take longer to open each day."""
+    """Case 78: a run that goes on for a year must not take longer to open each day."""
     root = tmp_path / "store"
     run_id = long_log(root, MANY)
     await reopened(root, run_id)
@@ -58,7 +58,7 @@ class LookingFiles(CountingFiles):
 
 @pytest.mark.anyio
 async def test_a_look_at_a_warm_store_visits_only_the_runs_that_moved(tmp_path: Path) -> None:
-    """Of a million runs that rest, none is opened because somebody lists the failed ones."""
+    """Case 77: of a million runs at rest, none is opened because somebody lists the failed."""
     root = tmp_path / "store"
     runs = Generator(root).short_runs(30)
     files = LookingFiles()
