@@ -18,7 +18,7 @@ Below: errors, ids. Above: recovery, backends, writer. Next to read: ``backends/
 model; then ``backends/filesystem.py``.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -79,6 +79,20 @@ class Lease(msgspec.Struct, kw_only=True):
     epoch: int
     head: Head
     recovered: tuple[TornTail, ...] = ()
+
+
+class Oddity(msgspec.Struct, frozen=True):
+    """
+    Something beside a log that is not as the library leaves it; no reason to refuse the run.
+
+    ``reason``: ``head_missing``, ``head_damaged``, ``tail_untold``, ``tail_damaged``,
+    ``tail_gone``, ``feed_missing``, ``feed_damaged``. ``seq``: the line that a tail stood behind.
+    """
+
+    reason: str
+    what: str
+    path: str
+    seq: int | None = None
 
 
 class Ancestor(msgspec.Struct, frozen=True):
@@ -235,6 +249,27 @@ class EventLog(Protocol):
 
     def changes(self, cursor: str | None) -> Changes:
         """What the feed says since ``cursor``; ``None`` means never read."""
+        ...
+
+    def oddities(self, run_id: RunId | None = None, told: Collection[str] = ()) -> Sequence[Oddity]:
+        """
+        What is odd about a run, or about the store itself. Changes nothing.
+
+        ``told`` are the tails that the run's ``log_recovered`` events name. Raises ``not_found``.
+        """
+        ...
+
+    def announced(self) -> Sequence[RunId]:
+        """Runs that the feed says were opened and not deleted: each of them must be there."""
+        ...
+
+    def mend(self) -> str | None:
+        """
+        Begin the feed anew, so that every reader looks at all runs once more.
+
+        For a feed that is damaged, or that announces runs whose loss is accepted. Gives where the
+        old one is kept, if there was one.
+        """
         ...
 
     def get_checkpoint(self, run_id: RunId) -> bytes | None:

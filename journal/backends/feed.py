@@ -12,6 +12,7 @@ import contextlib
 import errno
 import re
 import uuid
+from collections.abc import Iterator
 
 import msgspec
 
@@ -22,7 +23,7 @@ from journal.ids import RunId, parse_run_id
 from journal.limits import FEED_BYTES_MAX, READ_BYTES
 from journal.log import Change, Changes
 
-_FIRST = re.compile(rb'\{"feed":"run-journal/1","generation":"([0-9a-f]{32})"\}\n')
+FIRST = re.compile(rb'\{"feed":"run-journal/1","generation":"([0-9a-f]{32})"\}\n')
 
 
 # Nothing there, or something that is no file: either way nobody can have told anything.
@@ -76,13 +77,21 @@ class Feed:
                 raise
         else:
             try:
-                if _FIRST.match(self._files.pread(fd, 128, 0)):
+                if FIRST.match(self._files.pread(fd, 128, 0)):
                     return
             finally:
                 self._files.close(fd)
-        with contextlib.suppress(FileNotFoundError):
-            self._files.rename(self._path, f"{self._path}.damaged-{uuid.uuid4().hex}")
+        self.begin_anew()
+
+    def begin_anew(self) -> str | None:
+        """A feed of a new generation; gives where the old one is kept, if there was one."""
+        kept: str | None = f"{self._path}.damaged-{uuid.uuid4().hex}"
+        try:
+            self._files.rename(self._path, str(kept))
+        except FileNotFoundError:
+            kept = None
         self.make()
+        return kept
 
     def tell(self, what: str, run_id: RunId, now_s: float, *, durable: bool) -> None:
         """Append one line; ``durable``: it survives power loss on return."""
@@ -111,7 +120,7 @@ class Feed:
                 raise
             return Changes((), "", everything=True)
         try:
-            first = _FIRST.match(self._files.pread(fd, 128, 0))
+            first = FIRST.match(self._files.pread(fd, 128, 0))
             size = self._files.status(fd).size
             if first is None:
                 return Changes((), "", everything=True)
@@ -129,14 +138,34 @@ class Feed:
             tuple(filter(None, found)), f"{generation}:{start + whole}", everything=None in found
         )
 
+    def announced(self) -> list[RunId]:
+        """Runs that were opened and not deleted since; all of the feed is read, line by line."""
+        try:
+            fd = self._files.open_read(self._path)
+        except OSError as failure:
+            if failure.errno not in _NO_FEED:
+                raise
+            return []
+        last: dict[RunId, str] = {}
+        try:
+            held = b""
+            for data in self._blocks(fd, 0, self._files.status(fd).size):
+                *lines, held = (held + data).split(b"\n")
+                for change in filter(None, map(_parse, filter(None, lines))):
+                    last[change.run_id] = change.what
+        finally:
+            self._files.close(fd)
+        return [run_id for run_id, what in last.items() if what != "deleted"]
+
     def _read(self, fd: int, start: int, stop: int) -> bytes:
-        blocks = []
+        return b"".join(self._blocks(fd, start, stop))
+
+    def _blocks(self, fd: int, start: int, stop: int) -> Iterator[bytes]:
         while start < stop and (
             block := self._files.pread(fd, min(READ_BYTES, stop - start), start)
         ):
-            blocks.append(block)
+            yield block
             start += len(block)
-        return b"".join(blocks)
 
     def _end(self, fd: int, size: int) -> int:
         """Behind the last whole line: half a line may still be on its way."""

@@ -6,7 +6,7 @@ A folder per run, JSON Lines inside: the event log that people use.
 Owns how a run appears (a whole folder is renamed into place) and what readers may see. Never
 parses an event. Layout: docs/format.md.
 
-Below: errors, limits, ids, files, log, recovery, feed, headfile, lease, past, refusals,
+Below: errors, limits, ids, files, log, recovery, feed, headfile, lease, oddities, past, refusals,
 runfolder, storefile, takeover, tree. Above: journal. Next to read: ``runfolder.py`` (make, lock,
 recover), ``lease.py`` (one append), then ``../recovery.py`` (what a crash may leave).
 """
@@ -25,6 +25,7 @@ from journal.backends import refusals, runfolder, takeover, tree
 from journal.backends.feed import Feed
 from journal.backends.headfile import FIRST_EPOCH, UNPUBLISHED, read_head
 from journal.backends.lease import FileLease
+from journal.backends.oddities import Beside
 from journal.backends.past import carry_past, past_path
 from journal.backends.refusals import BACKEND, place
 from journal.backends.storefile import check_store, make_store
@@ -36,7 +37,7 @@ from journal.log import Changes, Extent, Head, HeadInfo, Lease, Past
 from journal.recovery import split_lines, split_lines_reverse
 
 
-class FilesystemLog:
+class FilesystemLog(Beside):
     """An ``EventLog`` in a folder. ``FilesystemLog.open(path)`` makes the store where needed."""
 
     backend = BACKEND

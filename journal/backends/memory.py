@@ -10,7 +10,7 @@ Below: errors, ids, chain, log, host. Above: journal, testing.
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -18,7 +18,7 @@ from journal.chain import hash_of
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.host import host_name
 from journal.ids import RunId
-from journal.log import Change, Changes, Extent, Head, HeadInfo, Lease, Past
+from journal.log import Change, Changes, Extent, Head, HeadInfo, Lease, Oddity, Past
 
 
 class _Run(msgspec.Struct):
@@ -172,6 +172,23 @@ class MemoryLog:
             if cursor is None or not cursor.isdecimal() or int(cursor) > len(self._feed):
                 return Changes((), end, everything=True)
             return Changes(tuple(self._feed[int(cursor) :]), end, everything=False)
+
+    def oddities(self, run_id: RunId | None = None, told: Collection[str] = ()) -> Sequence[Oddity]:
+        """Nothing lies beside a log in memory; see ``EventLog.oddities``."""
+        with self._guard:
+            if run_id is not None:
+                self._get(run_id, "oddities")
+            return ()
+
+    def announced(self) -> Sequence[RunId]:
+        """Runs that the feed says are there; see ``EventLog.announced``."""
+        with self._guard:
+            last = {change.run_id: change.what for change in self._feed}
+        return [run_id for run_id, what in last.items() if what != "deleted"]
+
+    def mend(self) -> str | None:
+        """A feed in memory is not damaged; see ``EventLog.mend``."""
+        return None
 
     def get_checkpoint(self, run_id: RunId) -> bytes | None:
         """The last checkpoint."""
