@@ -27,6 +27,8 @@ _ARTIFACT = (
     "SELECT run_id, artifact_id, seq, role, phase, partition, sha256, body, seal FROM artifacts"
 )
 
+_MOST = 2**63 - 1  # what SQLite takes as a limit
+
 
 def runs(
     db: Connection,
@@ -45,7 +47,7 @@ def runs(
     where = f"WHERE {' AND '.join(given)}" if given else ""
     rows = db.execute(
         f"{_RUN} {where} ORDER BY created_at DESC, run_id DESC LIMIT ?",
-        (*given.values(), -1 if limit is None else limit),
+        (*map(_asked, given.values()), -1 if limit is None else min(limit, _MOST)),
     )
     return [_as_asked(_record(row), status=status, project=project) for row in rows]
 
@@ -112,8 +114,18 @@ def artifacts_by_digest(db: Connection, sha256: str) -> list[ArtifactMetadata]:
 def _artifacts(db: Connection, order: str, **wanted: str | None) -> list[ArtifactMetadata]:
     given = {column: value for column, value in wanted.items() if value is not None}
     where = " AND ".join(f"{column} = ?" for column in given)
-    rows = db.execute(f"{_ARTIFACT} WHERE {where} ORDER BY {order}", tuple(given.values()))
+    values = tuple(map(_asked, given.values()))
+    rows = db.execute(f"{_ARTIFACT} WHERE {where} ORDER BY {order}", values)
     return [_as_asked(_metadata(row), **given) for row in rows]
+
+
+def _asked(text: str) -> str | bytes:
+    """A text with a lone surrogate stands in no log: asked for as a blob, which equals no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return b""
+    return text
 
 
 _M = TypeVar("_M", RunIndexRecord, ArtifactMetadata)
@@ -144,6 +156,7 @@ def counts(db: Connection) -> tuple[int, int, int, int]:
     runs, bad = db.execute(
         "SELECT count(*), count(*) FILTER (WHERE status = ?) FROM runs", (UNREADABLE,)
     ).fetchone()
-    (events,) = db.execute("SELECT coalesce(sum(seq), 0) FROM cursors").fetchone()
+    # Not sum(): of what is no number it makes some, and past 64 bit it fails.
+    events = sum(seq for (seq,) in db.execute("SELECT seq FROM cursors") if type(seq) is int)
     (artifacts,) = db.execute("SELECT count(*) FROM artifacts").fetchone()
     return runs, bad, events, artifacts

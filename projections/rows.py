@@ -27,6 +27,7 @@ from projections.sqlitefile import Connection
 from projections.times import stamp_of
 
 _S = TypeVar("_S")
+_COUNT_MAX = 2**60  # nobody counts that far, and one more is still an integer of SQLite
 _encode = msgspec.json.Encoder().encode
 
 
@@ -52,9 +53,13 @@ def transaction(db: Connection) -> Iterator[None]:
 def feed(db: Connection) -> Feed:
     """Where reading stands. Raises ``IndexDamaged`` if the row is gone, or no such row."""
     row = db.execute("SELECT generation, feed, token FROM meta WHERE one = 1").fetchone()
-    if row is None or not are(row, int, str, int) or None in (row[0], row[2]):
+    if row is None or not are(row, int, str, int) or not _counts(row[0], row[2]):
         raise IndexDamaged("where the feed was read to is not known")
     return Feed(*row)
+
+
+def _counts(*values: int | None) -> bool:
+    return all(value is not None and 0 <= value < _COUNT_MAX for value in values)
 
 
 def move_feed(db: Connection, cursor: str, token: int) -> None:

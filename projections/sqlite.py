@@ -54,7 +54,16 @@ class _Unusable(Exception):
     """The file can be neither opened nor made; ``args[0]`` says why."""
 
 
-_TROUBLE = (sqlite3.Error, IndexDamaged, schema.Foreign, OSError, MemoryError, _Unusable)
+_TROUBLE = (
+    sqlite3.Error,
+    IndexDamaged,
+    schema.Foreign,
+    OSError,
+    MemoryError,
+    OverflowError,  # a number that SQLite does not take back
+    UnicodeDecodeError,  # SQLite's own message quotes what is no text
+    _Unusable,
+)
 
 
 class Index:
@@ -246,7 +255,7 @@ class Index:
                 if found == identity(self._path):  # else somebody else was faster
                     for name in parts(self._path):
                         remove(name)
-                    self._tell_replaced(str(failure) or type(failure).__name__)
+                    self._tell_replaced(_words(failure))
         except OSError as kept:
             return from_system(kept, "the damaged index cannot be replaced", path=self._path)
         except StorageError as locked:
@@ -281,6 +290,13 @@ class Index:
                 reason="forked",
                 next_action="open the store anew after a fork",
             )
+
+
+def _words(failure: Exception) -> str:
+    """What was wrong, and nothing of the content: SQLite quotes what it cannot read."""
+    if isinstance(failure, IndexDamaged | schema.Foreign):
+        return str(failure)
+    return getattr(failure, "sqlite_errorname", None) or type(failure).__name__
 
 
 def _work(db: Connection, work: Callable[[Connection], T]) -> T:

@@ -70,7 +70,7 @@ def make_file(path: str) -> None:
 def connect(path: str, busy_s: float, mode: str = "rw") -> Connection:
     """A connection to a file that is there. Raises ``sqlite3.Error``."""
     db = sqlite3.connect(
-        f"file:{quote(path)}?mode={mode}",
+        f"file:{quote(os.fsencode(path))}?mode={mode}",
         uri=True,
         timeout=busy_s,
         isolation_level=None,
@@ -115,7 +115,7 @@ def check_whole(db: Connection) -> str | None:
     It takes as long as reading the file, and says nothing about the values in a row.
     """
     found = [str(line) for (line,) in db.execute("PRAGMA integrity_check(1)")]
-    return None if found == ["ok"] else found[0][:200]
+    return None if found == ["ok"] else " ".join(found[0].split())[:200]
 
 
 def remove(path: str) -> None:

@@ -45,8 +45,9 @@ def verify(
     Without ``artifacts`` only logs and index are looked at, without ``db`` no index.
     """
     known = set(questions.run_ids(db)) if db is not None else set()
-    wanted = sorted({*log.runs(), *known}) if run_ids is None else list(run_ids)
-    found: list[Finding] = []
+    hidden: list[StorageError] = []
+    wanted = sorted({*log.runs(hidden), *known}) if run_ids is None else list(run_ids)
+    found = [finding_of(failure, None) for failure in hidden]
     events = 0
     for done, run_id in enumerate(wanted):
         check = _RunCheck(log, artifacts, db, run_id, strict=strict)
@@ -105,7 +106,8 @@ class _RunCheck:
             self.found.append(index_finding(run_id, "the status 'unreadable'"))
         if db is not None:
             self._check_record_alone(db)
-            if (status is None or (whole and behind)) and not rows.is_watched(db, run_id):
+            unread = status in (None, UNREADABLE) or (whole and behind)
+            if unread and not watched:
                 what = "its absence" if status is None else "that nothing is left to be read"
                 self.found.append(index_finding(run_id, what, reason=INDEX_BEHIND))
         yield from self._check_artifacts()

@@ -147,12 +147,12 @@ def moved(run: Told, moves: Iterable[Move]) -> Outcome:
     return Outcome(tried, missed)
 
 
-def line_named(run: Told, content: bytes) -> tuple[str, int | None]:
+def line_named(run: Told, content: bytes | bytearray) -> tuple[str, int | None]:
     """What ``verify`` says of a log that holds ``content``: code and line of its one finding."""
     with run.holding(content):
         found = verify(run.store.log, None, None, [run.run_id])
-    (only,) = found or [None]
-    return ("nothing", None) if only is None else (only.code.value, only.seq)
+    assert len(found) < 2, found
+    return (found[0].code.value, found[0].seq) if found else ("nothing", None)
 
 
 def stale_blocks(run: Told, size: int) -> Outcome:

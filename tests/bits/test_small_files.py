@@ -27,7 +27,7 @@ from tests.support.disks import UnsyncedFiles
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A damaged head is read again a few times: nobody writes it meanwhile here."""
-    monkeypatch.setattr(headfile.time, "sleep", lambda _: None)
+    monkeypatch.setattr("journal.backends.headfile.time.sleep", lambda _: None)
 
 
 def flips(content: bytearray) -> Iterator[tuple[int, int]]:
