@@ -73,7 +73,9 @@ class FilesystemArtifacts:
 
     def read_all(self, run_id: RunId, sha256: str, size_bytes: int) -> bytes:
         """The content, checked; see ``ArtifactStore.read_all``."""
-        return b"".join(self.read(run_id, sha256, size_bytes))
+        place = self._place("read", run_id, self.location(run_id, sha256), sha256)
+        with _mapped(place):  # what is read piece by piece may not fit into memory as a whole
+            return b"".join(self.read(run_id, sha256, size_bytes))
 
     def check(self, run_id: RunId, sha256: str, size_bytes: int) -> None:
         """Read and hash the content; see ``ArtifactStore.check``."""

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -34,6 +33,7 @@ from tests.real.scenarios import (
     Scenario,
 )
 from tests.real.straced import Call, Life, calls, live
+from tests.real.terms import Terms
 from tests.torture.tally import Tally
 
 SCENARIOS: dict[str, type[Scenario]] = {
@@ -86,6 +86,10 @@ KINDS = {
     "EMFILE": _kind("error=EMFILE", frozenset({"openat"}), "unavailable"),
     "EROFS": _kind("error=EROFS", frozenset({"openat", "mkdir", "rename"}), "permission_denied"),
 }
+ALWAYS = frozenset({"KILL", "EIO"})
+MORE_MOST = 250
+"""How many of the other faults a scenario meets: the write side's about all, the index's a part."""
+
 # SQLite says of a file that it cannot open or write only that: not why.
 _INDEX_CODES = frozenset({"io_error", "no_space", "permission_denied", "unavailable", "locked"})
 
@@ -176,36 +180,38 @@ class Bench:
             must(life.told == self.whole.told, f"finished, but told {life.told}")
 
 
-def inject(
-    name: str,
-    *,
-    seed: int,
-    budget_s: float,
-    most: int | None = None,
-    only: Sequence[str] = (),
-) -> Tally:
-    """Run one scenario with all its faults, or ``most`` of them, or as many as the time allows."""
-    tally, codes = Tally(), Counter[str]()
-    end_s = time.monotonic() + budget_s
+def inject(terms: Terms) -> Tally:
+    """
+    One scenario with all its faults: KILL and EIO at every call first, then a sample of the rest.
+
+    What the time does not allow of the first is said as not run; the sample is drawn by the seed.
+    """
+    tally, chance = Tally(), random.Random(terms.seed)
+    end_s = time.monotonic() + terms.budget_s
     with tempfile.TemporaryDirectory(prefix="real-") as folder:
-        bench = Bench(name, Path(folder))
+        bench = Bench(terms.name, Path(folder))
         faults = bench.faults()
-        if only:
-            faults = [fault for fault in faults if str(fault) in only]
-        elif most is not None and most < len(faults):
-            faults = sorted(random.Random(seed).sample(faults, most))
-        for done, fault in enumerate(faults):
+        always = [fault for fault in faults if fault.kind in ALWAYS]
+        more = [fault for fault in faults if fault.kind not in ALWAYS]
+        if terms.only:
+            always, more = [fault for fault in faults if str(fault) in terms.only], []
+        elif terms.small:
+            always, more = chance.sample(always, 10), chance.sample(more, 8)
+        else:
+            more = chance.sample(more, min(len(more), MORE_MOST))
+        for done, fault in enumerate([*always, *more]):
             if time.monotonic() > end_s:
-                tally.not_run.append(f"{name}: {len(faults) - done} of {len(faults)} faults: time")
+                left = len(always) - done
+                if left > 0:
+                    reason = f"{left} of {len(always)} KILL and EIO: no time"
+                    tally.not_run.append(f"{terms.name}: {reason}")
                 break
             try:
                 life = bench.meet(fault)
-            except Violation as violation:
-                again = f"python -m tests.real {name} --only {fault}"
-                tally.violations.append(f"{name} {fault}: {violation} Again: {again}")
+            except (Violation, OSError, TimeoutError) as failure:
+                tally.violations.append(terms.violation(str(fault), failure))
                 continue
             if life is not None:
                 tally.faults += 1
                 tally.crash_states += life.killed
-                codes["killed" if life.killed else life.refused or "went on"] += 1
     return tally

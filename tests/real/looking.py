@@ -108,8 +108,16 @@ class Indexing:
         log.release(leases[2])
         crash(leases[1])
 
-    def _answer(self, db: Connection) -> str:
+    def ask(self, index: Index, log: FilesystemLog) -> str:
         """What each run has come to; a run that cannot be read just now says so."""
+
+        def work(db: Connection) -> str:
+            catch_up(db, log)
+            return self._answer(db)
+
+        return index.use(work)
+
+    def _answer(self, db: Connection) -> str:
         found = questions.runs(db)
         return json.dumps(sorted([r.run_id, 9 if r.status == UNREADABLE else r.seq] for r in found))
 
@@ -131,7 +139,7 @@ class Rebuilding(Indexing):
         try:
             rebuild(index, log)
             tell("rebuilt")
-            tell(f"answer {index.use(self._answer)}")
+            tell(f"answer {self.ask(index, log)}")
         finally:
             index.close()
 
@@ -142,13 +150,8 @@ class CatchingUp(Indexing):
     def live(self, store: Path, tell: Tell) -> None:
         log = FilesystemLog.open(store, create=False)
         index = Index(str(store / "index.sqlite"))
-
-        def ask(db: Connection) -> str:
-            catch_up(db, log)
-            return self._answer(db)
-
         try:
-            tell(f"answer {index.use(ask)}")
+            tell(f"answer {self.ask(index, log)}")
         finally:
             index.close()
 

@@ -1,0 +1,62 @@
+"""
+All real faults, each drill in a process of its own, two at a time.
+
+What a machine does not allow is said by name, with the reason.
+"""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from tests.real.drills import DRILLS
+from tests.real.machine import OWN_MOUNTS, lacks
+from tests.rules.sources import ROOT
+from tests.torture.tally import Tally
+
+LANES = 2
+_LONGEST_S = 3600.0
+
+
+def run(*, budget_s: float, seed: int = 1, names: tuple[str, ...] = ()) -> Tally:
+    """Every drill, or those of ``names``, in about ``budget_s`` seconds on two cores."""
+    wanted = sorted(names or DRILLS, key=lambda name: -DRILLS[name].weight)
+    whole = sum(DRILLS[name].weight for name in wanted)
+    tally = Tally()
+    with ThreadPoolExecutor(LANES) as lanes:
+        begun = [
+            lanes.submit(
+                drill, name, seed=seed, budget_s=budget_s * LANES * DRILLS[name].weight / whole
+            )
+            for name in wanted
+        ]
+        for each in begun:
+            tally += each.result()
+    return tally
+
+
+def drill(
+    name: str,
+    *,
+    seed: int = 1,
+    budget_s: float = 600.0,
+    small: bool = False,
+    only: tuple[str, ...] = (),
+) -> Tally:
+    """One drill in a process of its own; a process that breaks is a violation, too."""
+    needs = DRILLS[name].needs
+    missing = [reason for need in needs if (reason := lacks(need))]
+    if missing:
+        return Tally(not_run=[f"{name}: {missing[0]}"])
+    command = [sys.executable, "-m", "tests.real.drills", name, f"--seed={seed}"]
+    command += [f"--seconds={budget_s}", *(["--small"] if small else [])]
+    command += [f"--only={each}" for each in only]
+    if {"mounts", "loop"} & set(needs):
+        command = [*OWN_MOUNTS, *command]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LONGEST_S)
+    try:
+        return msgspec.json.decode(done.stdout.splitlines()[-1], type=Tally)
+    except (IndexError, msgspec.DecodeError):
+        said = done.stderr.strip().replace("\n", " | ")[-1500:]
+        return Tally(violations=[f"{name}: the drill broke ({done.returncode}): {said}"])

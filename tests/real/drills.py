@@ -1,0 +1,69 @@
+"""
+All drills by name: what each needs of the machine, and how heavy it is.
+
+``python -m tests.real.drills NAME [--seed N] [--seconds S] [--small] [--only FAULT …]`` runs one in
+this process and prints its tally as JSON; ``campaign.py`` starts these, so that a drill that mounts
+has mounts of its own.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from tests.real.bounds import bound_rounds
+from tests.real.full import fill_rounds
+from tests.real.injecting import SCENARIOS, inject
+from tests.real.killed import kill_rounds, power_rounds
+from tests.real.places import place_rounds
+from tests.real.terms import Terms
+from tests.torture.tally import Tally
+
+
+class Drill(NamedTuple):
+    """``needs`` of the machine; ``weight``: its share of a campaign's time."""
+
+    run: Callable[[Terms], Tally]
+    needs: tuple[str, ...] = ()
+    weight: float = 1.0
+
+
+def _killing(terms: Terms) -> Tally:
+    return kill_rounds(terms, runs=8 if terms.small else 64, rounds=1 if terms.small else 5)
+
+
+def _losing_power(terms: Terms) -> Tally:
+    return power_rounds(terms, runs=4 if terms.small else 16, rounds=1 if terms.small else 12)
+
+
+_WEIGHTS = {"rebuilding": 4.0, "making-index": 3.0, "repairing": 2.0, "deleting": 0.5}
+
+DRILLS: dict[str, Drill] = {
+    **{name: Drill(inject, ("strace",), _WEIGHTS.get(name, 1.5)) for name in SCENARIOS},
+    "killing": Drill(_killing, weight=3.0),
+    "losing-power": Drill(_losing_power, ("loop",), 3.0),
+    "filling": Drill(fill_rounds, ("mounts",)),
+    "bounding": Drill(bound_rounds),
+    "refusing": Drill(place_rounds, ("root", "mounts")),
+}
+
+
+def main() -> int:
+    """Run one drill as the arguments say."""
+    parser = argparse.ArgumentParser(prog="python -m tests.real.drills")
+    parser.add_argument("name", choices=DRILLS)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--only", action="append", default=[])
+    given = parser.parse_args()
+    terms = Terms(given.name, given.seed, given.seconds, given.small, tuple(given.only))
+    tally = DRILLS[given.name].run(terms)
+    sys.stdout.write(msgspec.json.encode(tally).decode() + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
