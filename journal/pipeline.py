@@ -15,7 +15,7 @@ A small orchestrator of one process, no workflow engine: docs/guides/pipelines.m
 and does not. Everything that happens is an event of the run, and nothing else is kept.
 
 Below: journal, scheduling, codeversion, artifacts, chain, errors, events, ids, limits, parameters,
-run. Above: testing, and the command's ``run`` and ``resume``.
+run, secrets. Above: testing, and the command's ``run`` and ``resume``.
 """
 
 import json
@@ -42,6 +42,7 @@ from journal.scheduling.plan import PhaseDefinition, Plan, Skip, check_phases, m
 from journal.scheduling.retry import Retry
 from journal.scheduling.scheduler import Scheduler
 from journal.scheduling.signature import Partitions, Reader, refused
+from journal.secrets import DEFAULT_GUARD, SecretsGuard, check_guard
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,7 +66,8 @@ class Pipeline:
     """
     Phases and their order. ``project`` is the runs' project; ``parameters`` a pydantic model.
 
-    ``limit`` bounds how many phases and partitions work at once.
+    ``limit`` bounds how many phases and partitions work at once. ``secrets`` is what the command
+    opens its store with; a program of your own opens it itself, with ``pipeline.secrets``.
     """
 
     def __init__(
@@ -74,7 +76,9 @@ class Pipeline:
         *,
         parameters: type[BaseModel] | None = None,
         limit: int = PHASES_AT_ONCE,
+        secrets: SecretsGuard = DEFAULT_GUARD,
     ) -> None:
+        self.secrets = check_guard(secrets)
         self.project = parse_name(project, "project")
         self.parameters = parameters
         self._limit = self._at_least_one(None, limit)

@@ -117,8 +117,10 @@ async def _store_stream(
     output: Output,
     items: Iterator[BaseModel] | AsyncIterator[BaseModel],
 ) -> tuple[object, str]:
-    description = f"Returned by {where(phase.name, phase.partition)}"
+    place = where(phase.name, phase.partition)
+    description = f"Returned by {place}"
     stored = await phase.store(items, description=description, metadata=RETURNED)
+    _check_whole(stored, f"phase {place} returned a stream, which can be read only once")
     return await _load(journal, output, stored), stored.artifact_id
 
 
@@ -129,7 +131,8 @@ async def load_output(
     What a completed phase returned, out of ``stored``: checked, and validated by its annotation.
 
     Gives the value and its artifact id. Raises ``not_found`` or ``corrupt`` where the artifact
-    is gone or damaged, ``validation_error`` where it is of another type than the annotation now.
+    is gone or damaged, ``conflict`` where secrets were taken out of it, ``validation_error`` where
+    it is of another type than the annotation now.
     """
     returned = [each for each in stored if each.metadata == RETURNED and _is_output(each)]
     if not returned and (output.format is None or output.optional):
@@ -139,9 +142,24 @@ async def load_output(
     try:
         if not returned:
             raise storage_error(StorageErrorCode.NOT_FOUND, "no artifact of it is in the log.")
+        _check_whole(returned[-1], "it was not stored as it was returned")
         return await _load(journal, output, returned[-1]), returned[-1].artifact_id
     except StorageError as failure:
         raise _cannot_hand_back(place, failure) from failure
+
+
+def _check_whole(stored: ArtifactMetadata, why: str) -> None:
+    """A value with its secrets taken out is another value: nobody is to go on with that one."""
+    if stored.redacted:
+        raise storage_error(
+            StorageErrorCode.CONFLICT,
+            f"{why}, and {stored.redacted} secrets were taken out of it.",
+            run_id=stored.run_id,
+            artifact_id=stored.artifact_id,
+            reason="redacted",
+            next_action="hand secrets over as parameters, or allow the name: "
+            "SecretsGuard(allow=[...])",
+        )
 
 
 def _is_output(stored: ArtifactMetadata) -> bool:
@@ -165,9 +183,8 @@ def _cannot_hand_back(place: str, failure: StorageError) -> StorageError:
     known = failure.info.details.model_dump(exclude_none=True)
     run = known.get("run_id", "RUN")
     again = shlex.quote(place.replace(" [", "[", 1))
-    known["next_action"] = (
-        f"journal verify {run}; to run it again: journal resume {run} --redo {again}"
-    )
+    look = "" if known.get("reason") == "redacted" else f"journal verify {run}; "
+    known["next_action"] = f"{look}to run it again: journal resume {run} --redo {again}"
     return storage_error(
         failure.code,
         f"phase {place} completed, but what it returned cannot be handed back: "

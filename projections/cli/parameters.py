@@ -1,17 +1,19 @@
 """
 ``-p K=V``: words from the command line, as the pipeline's own model reads them.
 
-Below: text. Above: run.
+Below: journal, text. Above: run.
 """
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import click
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 from pydantic.fields import FieldInfo
 
+from journal.parameters import variable_of
 from projections.cli.text import visible
 
 
@@ -28,20 +30,31 @@ def split_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def read(model: type[BaseModel] | None, given: dict[str, str]) -> BaseModel | None:
+def read(
+    model: type[BaseModel] | None,
+    given: dict[str, str],
+    environment: Mapping[str, str] | None = None,
+) -> BaseModel | None:
     """
     The pipeline's parameters; texts become numbers, dates, booleans as the model says.
 
-    A value is a text where the model takes one there, else JSON. Raises ``click.BadParameter``
-    that names each wrong one, and each that is not known.
+    A value is a text where the model takes one there, else JSON. A ``SecretStr`` that is not given
+    is looked for in the environment, as ``JOURNAL_SECRET_`` and its name. Raises
+    ``click.BadParameter`` that names each wrong one, and each that is not known.
     """
     if model is None:
         if given:
             raise click.BadParameter("this pipeline takes no parameters.", param_hint="-p")
         return None
     fields = _by_name(model)
+    around = environment or {}
+    secret = {
+        name: around[variable_of(name)]
+        for name, field in fields.items()
+        if _is_secret(field.annotation) and variable_of(name) in around
+    }
     parts = []
-    for name, text in given.items():
+    for name, text in {**secret, **given}.items():
         if name not in fields and model.model_config.get("extra") != "allow":
             there = ", ".join(sorted(fields)) or "none"
             raise click.BadParameter(f"{name!r} is not known; there is {there}.", param_hint="-p")
@@ -69,6 +82,11 @@ def _by_name(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return found
 
 
+def _is_secret(annotation: Any) -> bool:
+    """Whether it is ``SecretStr`` or ``SecretBytes``, with or without a ``None`` beside it."""
+    return annotation in {SecretStr, SecretBytes} or any(map(_is_secret, get_args(annotation)))
+
+
 def _as_json(annotation: Any, text: str) -> str:
     """The JSON that was meant: ``8`` is a number for an ``int``, and a text for a ``str``."""
     as_text = json.dumps(text)
@@ -88,7 +106,7 @@ def _as_json(annotation: Any, text: str) -> str:
 def _is_structure(text: str) -> bool:
     try:
         return isinstance(json.loads(text), list | dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

@@ -7,6 +7,7 @@ parameters. How the work is shown and told: ``session.py``.
 Below: settings, targets, parameters, session, exits, journal, output, run_models. Above: app.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,23 +40,33 @@ def run(settings: Settings, target: str, pairs: tuple[str, ...]) -> None:
     TARGET is path.py:name or package.module:name; the name may be left out where there is only
     one pipeline. Prints the run's id on stdout as soon as the run is durable. Ctrl-C and SIGTERM
     record that the run was cancelled; `journal resume` goes on with it.
+
+    A parameter of type SecretStr is better set in the environment: JOURNAL_SECRET_API_KEY for
+    api_key. It is not recorded, only that there was one.
     """
     from projections.cli import parameters, targets
 
     given = parameters.split_pairs(pairs)
     wanted = targets.parse(target)
     name, pipeline = _load(wanted, [Path.cwd()], settings)
-    values = parameters.read(pipeline.parameters, given)
+    values = parameters.read(pipeline.parameters, given, os.environ)
     recorded = targets.recorded(wanted, name, settings.store)
 
     async def work(journal: "Journal", on_run: Callable[["Run"], None]) -> Any:
         return await pipeline.run(journal, values, target=recorded, on_run=on_run)
 
-    _end(Session(settings).run(work))
+    _end(Session(settings, secrets=pipeline.secrets).run(work))
 
 
 @click.command("resume")
 @click.argument("run_", metavar="RUN")
+@click.option(
+    "-p",
+    "pairs",
+    metavar="K=V",
+    multiple=True,
+    help="A secret parameter again; better: set JOURNAL_SECRET_K.",
+)
 @click.option("--allow-changed", is_flag=True, help="Go on although the code is another one.")
 @click.option(
     "--redo",
@@ -65,16 +76,26 @@ def run(settings: Settings, target: str, pairs: tuple[str, ...]) -> None:
 )
 @common
 @pass_settings
-def resume(settings: Settings, run_: str, allow_changed: bool, redo: tuple[str, ...]) -> None:
+def resume(
+    settings: Settings,
+    run_: str,
+    pairs: tuple[str, ...],
+    allow_changed: bool,
+    redo: tuple[str, ...],
+) -> None:
     """
     Go on where a run stopped; finished phases are not done again.
 
     What it runs is read out of the run's first event; a path in there is relative to the folder
     that holds the store. --redo may be given more than once; what was made from an older result
-    runs again, too. Exits with 4 while another process runs it.
+    runs again, too. Secret parameters were not recorded: they are read from the environment
+    (JOURNAL_SECRET_API_KEY for api_key) or -p. Exits with 4 while another process runs it.
     """
     import anyio
 
+    from projections.cli import parameters
+
+    secrets = parameters.split_pairs(pairs)
     state = anyio.run(state_of, settings.store, run_)
     if state.status == "completed" and not (allow_changed or redo):
         output.write(f"{state.run_id}\n".encode())
@@ -84,10 +105,15 @@ def resume(settings: Settings, run_: str, allow_changed: bool, redo: tuple[str, 
 
     async def work(journal: "Journal", on_run: Callable[["Run"], None]) -> Any:
         return await pipeline.resume(
-            journal, state.run_id, allow_changed=allow_changed, redo=redo, on_run=on_run
+            journal,
+            state.run_id,
+            allow_changed=allow_changed,
+            redo=redo,
+            secrets=secrets,
+            on_run=on_run,
         )
 
-    _end(Session(settings, before=state, redo=redo).run(work))
+    _end(Session(settings, before=state, redo=redo, secrets=pipeline.secrets).run(work))
 
 
 def _load(wanted: "Target", bases: list[Path], settings: Settings) -> tuple[str, "Pipeline"]:

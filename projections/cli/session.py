@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from journal.journal import Journal
     from journal.log import EventLog
     from journal.run import Run
+    from journal.secrets import SecretsGuard
     from projections.cli.live import Watcher
     from projections.run_models import RunState
 
@@ -41,7 +42,8 @@ class Session:
     """
     One pipeline at work in this process, from the id on stdout to the exit code.
 
-    ``before`` is how a run stood that goes on now; without it the store may be made.
+    ``before`` is how a run stood that goes on now; without it the store may be made. ``secrets`` is
+    the pipeline's own guard.
     """
 
     def __init__(
@@ -50,10 +52,12 @@ class Session:
         *,
         before: "RunState | None" = None,
         redo: Collection[str] = (),
+        secrets: "SecretsGuard",
     ) -> None:
         self._settings = settings
         self._before = before
         self._redo = redo
+        self._secrets = secrets
         self._run: Run | None = None
         self._watch: Callable[[EventLog, RunId, int], Watcher] | None = None
         self._watcher: Watcher | None = None
@@ -86,7 +90,10 @@ class Session:
     async def _work(self, work: Work) -> None:
         from journal.journal import Journal
 
-        async with Journal.open(self._settings.store, create=self._before is None) as journal:
+        opened = Journal.open(
+            self._settings.store, create=self._before is None, secrets=self._secrets
+        )
+        async with opened as journal:
 
             def on_run(run: "Run") -> None:
                 self._run = run
