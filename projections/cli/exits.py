@@ -164,21 +164,23 @@ def next_command(action: str | None, settings: Settings) -> str | None:
 @contextmanager
 def warnings_told(settings: Settings) -> Iterator[None]:
     """Warnings of ours become one line on stderr, or one JSON object; others stay as they are."""
-    with warnings.catch_warnings():
-        usual = warnings.showwarning
+    usual = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-            if not category.__module__.startswith("journal."):
-                usual(message, category, *place, **more)
-            elif settings.json:
-                import json
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not category.__module__.startswith(("journal.", "projections.")):
+            usual(message, category, *place, **more)
+        elif settings.json:
+            import json
 
-                say(json.dumps({"warning": {"message": str(message)}}))
-            else:
-                say(f"journal: warning: {message}")
+            say(json.dumps({"warning": {"message": str(message)}}))
+        else:
+            say(f"journal: warning: {message}")
 
-        warnings.showwarning = show
+    warnings.showwarning = show
+    try:
         yield
+    finally:
+        warnings.showwarning = usual
 
 
 def note(text: str, settings: Settings) -> None:
