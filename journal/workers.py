@@ -8,7 +8,6 @@ Below: errors, limits. Above: writer, journal.
 """
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
@@ -29,6 +28,7 @@ class Workers:
         self._free = 0  # threads that wait, less jobs that wait
         self._delayed: set[Job] = set()
         self._closed = False
+        self._stopped = threading.Event()
         self._ticker: threading.Thread | None = None
         # One from the beginning: where there is one, a job that is handed in is always done.
         try:
@@ -87,7 +87,7 @@ class Workers:
                     self._guard.wait()
                 if self._closed:
                     return
-            time.sleep(EMIT_DELAY_S)
+            self._stopped.wait(EMIT_DELAY_S)
             with self._guard:
                 jobs, self._delayed = self._delayed, set()
             for job in jobs:
@@ -99,6 +99,7 @@ class Workers:
             if self._closed:
                 return
             self._closed = True
+            self._stopped.set()
             self._guard.notify()
             for _ in self._threads:
                 self._jobs.put(None)
