@@ -83,9 +83,8 @@ class FilesystemLog(Beside):
                 self._sweep(parent)
             if self.files.status_of(f"{parent}/{run_id}") is not None:
                 raise refusals.already_there(run_id, f"{parent}/{run_id}")
-            temporary = f"{parent}/{tree.NEW}{run_id}-{uuid.uuid4().hex[:8]}"
             carry = partial(carry_past, self.files, past, self.folder) if past else None
-            lease = runfolder.build(self.files, run_id, temporary, lines, carry)
+            lease = runfolder.build(self.files, run_id, parent, lines, carry)
             try:
                 self._publish(lease, f"{parent}/{run_id}")
                 self._feed.tell("opened", run_id, self._now(), durable=True)

@@ -4,12 +4,13 @@ One run's folder: how it is made, locked, and made whole again before it is writ
 Everything here is a sequence of file operations whose order matters; each order has its reason
 beside it. Raises ``OSError`` and ``StorageError``.
 
-Below: files, chain, log, recovery, headfile, lease, refusals, ids. Above: filesystem.
+Below: files, chain, log, recovery, headfile, lease, refusals, tree, ids. Above: filesystem.
 """
 
 import errno
 import os
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,6 +18,7 @@ from functools import partial
 from journal.backends import refusals
 from journal.backends.headfile import FIRST_EPOCH, UNPUBLISHED, HeadFile, read_head
 from journal.backends.lease import FileLease, tell_head
+from journal.backends.tree import NEW
 from journal.chain import Chain, hash_of
 from journal.files import Files
 from journal.ids import RunId
@@ -34,27 +36,57 @@ from journal.recovery import (
 
 _BLOCK_BYTES = 1024 * 1024
 
+_SWEEPERS_MAX = 16
+"""How often a new folder may be swept away before its lock is held; each time by another."""
+
+
+class _Swept(OSError):
+    """Before a new folder's lock was held, somebody took it for a dead maker's: make another."""
+
 
 def build(
     files: Files,
     run_id: RunId,
-    folder: str,
+    day: str,
     lines: Sequence[bytes],
     carry: Callable[[str], None] | None = None,
+) -> FileLease:
+    """
+    A whole run folder in ``day``, under a name that no reader looks at (``lease.folder``).
+
+    ``carry`` puts a fork's past into the folder, durably. Who comes new to this day sweeps it
+    once, and may do so in the moment before our lock: then it is made once more.
+    """
+    left = _SWEEPERS_MAX
+    while True:
+        folder = f"{day}/{NEW}{run_id}-{uuid.uuid4().hex[:8]}"
+        try:
+            return _build(files, run_id, folder, lines, carry)
+        except _Swept:
+            if not left:
+                raise
+            left -= 1
+
+
+def _build(
+    files: Files,
+    run_id: RunId,
+    folder: str,
+    lines: Sequence[bytes],
+    carry: Callable[[str], None] | None,
 ) -> FileLease:
     """
     A whole run folder at ``folder``, a name that no reader looks at: locked, and all of it synced.
 
     The lock is held before the name is public, so no one else ever opens a run half made.
-    ``carry`` puts a fork's past into the folder, durably.
     """
     files.mkdir(folder)
     opened: list[int] = []
     try:
         files.mkdir(f"{folder}/artifacts")
         opened.append(lock_fd := files.create(f"{folder}/lock"))
-        if not files.lock(lock_fd):  # somebody who sweeps took it for a dead maker's
-            raise OSError(errno.EAGAIN, "the lock of a new run is held by another process")
+        if not files.lock(lock_fd) or files.status_of(f"{folder}/lock") is None:
+            raise _Swept(errno.EAGAIN, "the folder of a new run was swept away")
         if carry is not None:
             carry(folder)  # under the lock: a half-made folder without a writer is swept away
         opened.append(log_fd := files.create(f"{folder}/events.jsonl"))

@@ -4,7 +4,7 @@ The tree of days below ``runs/``: which runs lie there, and what makers and dele
 A link is never followed: it may lead out of the store. What cannot be looked at is told, not
 skipped.
 
-Below: errors, files, ids, refusals. Above: filesystem.
+Below: errors, files, ids, refusals. Above: runfolder, filesystem.
 """
 
 import re

@@ -86,11 +86,11 @@ def _short_files(folder: Path, every: int) -> int:
     """Cases 14, 64 and 82: no file grows past a limit, in a whole life."""
     met = 0
     for make in _WRITING:
-        for most in range(0, 5600, 8 * every):
+        for most in range(0, 5600, 16 * every):
             met += _live(folder, make(), resource.RLIMIT_FSIZE, most, {"no_space"})
     be_impatient()
     for make in _LOOKING:
-        for most in range(0, 66_000, 2048 * every):
+        for most in range(0, 66_000, 4096 * every):
             # SQLite does not say why a write failed.
             met += _live(folder, make(), resource.RLIMIT_FSIZE, most, {"no_space", "io_error"})
     return met

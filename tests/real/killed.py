@@ -65,9 +65,12 @@ class Load:
             if len(told.acknowledged) == self.runs and told.shown:
                 return
             must(not told.wrong, f"the load told {told.wrong[:1]}")
-            must(self._processes[0].poll() is None, "the writer ended by itself")
+            must(self._processes[0].poll() is None, f"the writer ended: {self._last()}")
             must(time.monotonic() < deadline, "the load never got going")
             time.sleep(0.02)
+
+    def _last(self) -> str:
+        return self._paths[0].read_bytes()[-1000:].decode(errors="replace")
 
     def end(self) -> None:
         """Kill both."""
@@ -102,7 +105,7 @@ def _hear(told: Told, line: str) -> None:
             told.shown[parse_run_id(run_id), int(seq)] = digest
         case ["unreadable", *_]:
             told.unreadable.append(line)
-        case ["refused"]:
+        case ["refused", *_]:
             pass
         case _:
             told.wrong.append(line)

@@ -85,7 +85,7 @@ def main() -> int:
             last = "".join(traceback.format_exception(each)).strip().replace("\n", " | ")
             tell(f"escaped {last[-1500:]}")
         if not wrong:
-            tell("refused")
+            tell(f"refused {_leaves(failure)[0]}")
     return 0
 
 

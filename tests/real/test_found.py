@@ -9,12 +9,15 @@ from pathlib import Path
 from journal.artifacts.filesystem import FilesystemArtifacts
 from journal.backends.filesystem import FilesystemLog
 from journal.files import Files
+from journal.ids import RunId
 from projections import questions
 from projections.catchup import catch_up
 from projections.inspect import check_store
 from projections.sqlite import Index
-from tests.real.looking import CatchingUp, Rebuilding
+from tests.real.looking import RUNS, CatchingUp, Rebuilding
 from tests.real.scenarios import RUN
+from tests.support.logs import Lines, read
+from tests.support.writers import OPENING
 
 REBUILD = """
 import resource, sys
@@ -97,3 +100,31 @@ def test_an_index_that_did_not_get_whole_gets_no_name(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.stdout.split() in (["0", "io_error"], ["0", "no_space"]), done.stderr
     assert not path.exists()
+
+
+class SweptAtBirth(Files):
+    """Whoever makes a run is overtaken, right before he holds its lock, by who makes another."""
+
+    other: RunId | None = None
+
+    def lock(self, fd: int) -> bool:
+        if self.other is not None:
+            run_id, self.other = self.other, None
+            log = FilesystemLog.open(self.root)
+            log.release(log.create(run_id, Lines(run_id).of(OPENING)))
+        return super().lock(fd)
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+
+def test_runs_that_begin_together_do_not_sweep_each_other(tmp_path: Path) -> None:
+    """Cases 1 and 40: the day's first writer took a folder that was being made for a dead one's."""
+    FilesystemLog.open(tmp_path)
+    files = SweptAtBirth(tmp_path)
+    log = FilesystemLog.open(tmp_path, files=files)
+    files.other = RUNS[1]
+    log.release(log.create(RUN, Lines(RUN).of(OPENING)))
+    assert sorted(log.runs()) == sorted(RUNS[:2])
+    assert [len(read(log, run_id)) for run_id in log.runs()] == [2, 2]
+    assert [path.name for path in Path(log.folder(RUN)).parent.glob(".*")] == []
