@@ -1,0 +1,1 @@
+"""The write side on a simulated disk: every power loss, kill and error, in every place."""
