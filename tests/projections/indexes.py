@@ -1,5 +1,7 @@
 """Indexes in tests: what stands in them, and event logs that act up in the middle of a visit."""
 
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 from journal.backends.filesystem import FilesystemLog
@@ -36,6 +38,24 @@ def fresh(log: EventLog) -> dict[str, list[Any]]:
 
 def statuses(index: Index) -> dict[str, str]:
     return index.use(lambda db: {each.run_id: each.status for each in questions.runs(db)})
+
+
+def look(index: Index, log: Any) -> list[str]:
+    """What people see: catch up, then ask, in one piece of work."""
+
+    def work(db: Connection) -> list[str]:
+        catch_up(db, log)
+        found = questions.runs(db)
+        parts = [part for each in found for part in questions.artifacts(db, each.run_id)]
+        return [each.model_dump_json() for each in (*found, *parts)]
+
+    return index.use(work)
+
+
+def execute(path: Path, statement: str) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute(statement)
+    db.close()
 
 
 class Between:

@@ -11,12 +11,13 @@ from journal.backends.filesystem import FilesystemLog
 from journal.backends.memory import MemoryLog
 from journal.errors import StorageErrorCode, storage_error
 from journal.events import run
-from journal.log import EventLog, HeadInfo
+from journal.log import Change, Changes, EventLog, HeadInfo
 from projections import catchup, questions, rows
 from projections.sqlite import Index
 from projections.sqlitefile import Connection
 from tests.projections.helpers import Told, Writer, created, legal_runs, stored
 from tests.projections.indexes import Between, dump, fresh, kill, statuses, visit
+from tests.support.disks import CountingFiles
 
 
 @given(
@@ -173,6 +174,68 @@ def test_one_bad_run_never_hides_the_others(log: EventLog, index: Index) -> None
     assert found[good.run_id].status == "pending"
     assert (found[bad.run_id].status, found[bad.run_id].project) == ("unreadable", "bad")
     assert [run_id for run_id, _ in index.use(rows.watched)] == [bad.run_id]
+
+
+def test_a_log_that_was_put_back_is_read_again(tmp_path: Path, index: Index) -> None:
+    """Case 62: no feed tells of it, so what could not be read is looked at again at every visit."""
+    log = FilesystemLog.open(tmp_path / "store")
+    writers = [Writer(log).write(created(), run.RunStarted()) for _ in range(3)]
+    visit(index, log)
+    for writer in writers:
+        writer.write(("p", stored("a1")), run.RunCompleted()).close()
+    damaged, cut, moved = (Path(log.folder(each.run_id)) / "events.jsonl" for each in writers)
+    whole = {path: path.read_bytes() for path in (damaged, cut)}
+    damaged.write_bytes(whole[damaged].replace(b'"a1"', b'"a2"'))
+    cut.write_bytes(b"".join(whole[cut].splitlines(keepends=True)[:1]))
+    moved.parent.rename(tmp_path / "elsewhere")
+    for _ in range(2):
+        visit(index, log)
+        assert set(statuses(index).values()) == {"unreadable"}
+    for path, content in whole.items():
+        path.write_bytes(content)
+    (tmp_path / "elsewhere").rename(moved.parent)
+    visit(index, log)
+    assert set(statuses(index).values()) == {"completed"}
+    assert dump(index) == fresh(log)
+    assert index.use(rows.watched) == []
+
+
+def test_a_run_that_stays_unreadable_costs_no_write_and_no_walk(tmp_path: Path) -> None:
+    """Case 77: it is looked at at every visit, so a look is its last line, and no commit."""
+    files = CountingFiles()
+    log = FilesystemLog.open(tmp_path / "store", files=files)
+    writer = Writer(log).write(created(), *[run.RunStarted()] * 999).close()
+    path = Path(log.folder(writer.run_id)) / "events.jsonl"
+    path.write_bytes(path.read_bytes()[:-100] + b"x" + path.read_bytes()[-99:])
+    index = Index(None)
+    visit(index, log)
+    assert index.use(lambda db: rows.cursor(db, writer.run_id)).seq == 999
+    files.bytes_read = 0
+    statements: list[str] = []
+    index.use(lambda db: db.set_trace_callback(statements.append))
+    visit(index, log)
+    assert files.bytes_read < 2_000
+    assert {each.split()[0] for each in statements} == {"SELECT"}
+    index.close()
+
+
+def test_a_run_that_is_told_as_deleted_and_is_there_is_not_forgotten(
+    log: EventLog, index: Index
+) -> None:
+    """Case 63: a flipped bit in the feed may name another run than the one that was deleted."""
+    writer = Writer(log).write(created()).close()
+    visit(index, log)
+
+    class Wrong(Between):
+        def changes(self, cursor: str | None) -> Changes:
+            told = Change("deleted", writer.run_id)
+            return Changes((told,), self._log.changes(cursor).cursor, everything=False)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catchup, "_ROUNDS_MAX", 1)
+        visit(index, Wrong(log, "", None))
+    visit(index, log)
+    assert dump(index) == fresh(log)
 
 
 def test_what_passes_by_itself_is_tried_again(log: EventLog, index: Index) -> None:

@@ -1,5 +1,6 @@
 """The index file: missing, damaged, old, new, locked or read-only, and never in anybody's way."""
 
+import os
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,12 +11,11 @@ import pytest
 
 from journal.backends.memory import MemoryLog
 from journal.errors import StorageError, StorageErrorCode
-from projections import questions, rows, schema
-from projections.catchup import catch_up
+from projections import rows, schema
 from projections.replay import RUN_STATE
 from projections.sqlite import Index
 from tests.projections.helpers import Writer, created, stored
-from tests.projections.indexes import dump, fresh, visit
+from tests.projections.indexes import dump, execute, fresh, look, visit
 
 
 @pytest.fixture
@@ -53,15 +53,15 @@ def link(path: Path) -> None:
     path.symlink_to("/nowhere/at/all")
 
 
+def fifo(path: Path, suffix: str = "") -> None:
+    place = path.with_name(path.name + suffix)
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+
+
 def foreign(path: Path) -> None:
     path.unlink()
     execute(path, "CREATE TABLE theirs (x)")
-
-
-def execute(path: Path, statement: str) -> None:
-    with sqlite3.connect(path) as db:
-        db.execute(statement)
-    db.close()
 
 
 DAMAGES: dict[str, Callable[[Path], Any]] = {
@@ -74,9 +74,23 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
     "zeros behind the header": lambda path: path.write_bytes(
         path.read_bytes()[:4096] + bytes(path.stat().st_size - 4096)
     ),
+    "cut in the header": lambda path: path.write_bytes(path.read_bytes()[:50]),
     "a folder": folder,
     "a link into nowhere": link,
+    "a FIFO": fifo,
+    "a FIFO as -wal": lambda path: fifo(path, "-wal"),
+    "a FIFO as -shm": lambda path: fifo(path, "-shm"),
+    "a folder as -wal": lambda path: path.with_name("index.sqlite-wal").mkdir(),
+    "a folder as -shm": lambda path: path.with_name("index.sqlite-shm").mkdir(),
+    "a link as -wal": lambda path: path.with_name("index.sqlite-wal").symlink_to("/nowhere/at/all"),
     "another application's": foreign,
+    "an index is missing": lambda path: execute(path, "DROP INDEX runs_by_status"),
+    "a column too many": lambda path: execute(path, "ALTER TABLE runs ADD COLUMN more"),
+    "a view too many": lambda path: execute(path, "CREATE VIEW some AS SELECT * FROM runs"),
+    "a trigger": lambda path: execute(
+        path,
+        "CREATE TRIGGER lie AFTER INSERT ON runs BEGIN UPDATE runs SET status = 'failed'; END",
+    ),
     "a table is missing": lambda path: execute(path, "DROP TABLE artifacts"),
     "a garbage -wal": lambda path: path.with_name("index.sqlite-wal").write_bytes(b"x" * 9000),
     "a garbage -shm": lambda path: path.with_name("index.sqlite-shm").write_bytes(b"x" * 40000),
@@ -85,19 +99,19 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
         path, "INSERT INTO watch VALUES (CAST(X'ff' AS TEXT), 1)"
     ),
     "no cursor of the feed": lambda path: execute(path, "DELETE FROM meta"),
+    "a cursor of the feed that is none": lambda path: execute(path, "UPDATE meta SET feed = X'00'"),
+    "a token past 64 bit": lambda path: execute(path, f"UPDATE meta SET token = {2**63 - 1}"),
+    "a run that no id names": lambda path: execute(
+        path, "INSERT INTO watch VALUES ('../../../etc', 1)"
+    ),
+    "a record under another run's id": lambda path: execute(
+        path, "UPDATE runs SET body = (SELECT body FROM runs LIMIT 1)"
+    ),
+    "an artifact that says another size": lambda path: execute(
+        path, "UPDATE artifacts SET body = replace(body, '\"size_bytes\":3', '\"size_bytes\":4')"
+    ),
+    "a status that is no text": lambda path: execute(path, "UPDATE runs SET status = X'00'"),
 }
-
-
-def look(index: Index, log: Any) -> list[str]:
-    """What people see: catch up, then ask, in one piece of work."""
-
-    def work(db: sqlite3.Connection) -> list[str]:
-        catch_up(db, log)
-        found = questions.runs(db)
-        parts = [part for each in found for part in questions.artifacts(db, each.run_id)]
-        return [each.model_dump_json() for each in (*found, *parts)]
-
-    return index.use(work)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -112,6 +126,38 @@ def test_a_damaged_index_is_made_anew(
     assert dump(index) == fresh(log)
     assert index.in_memory_because is None
     assert path.is_file()
+
+
+def test_a_link_beside_the_index_is_not_written_through(
+    path: Path, index: Index, log: MemoryLog, tmp_path: Path
+) -> None:
+    """Security: SQLite follows links, and would write over whatever lies at the end of one."""
+    outside = tmp_path / "outside"
+    outside.write_text("somebody's")
+    for name in ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm"):
+        index.close()
+        place = path.with_name(name)
+        place.unlink(missing_ok=True)
+        place.symlink_to(outside)
+        Writer(log).write(created()).close()
+        look(index, log)
+        assert outside.read_text() == "somebody's"
+        assert not place.is_symlink()
+    assert dump(index) == fresh(log)
+
+
+def test_who_replaces_a_damaged_index_says_so_and_quotes_nothing(
+    path: Path, index: Index, log: MemoryLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Cases 59 and 84: nothing is lost, but a disk that damages files is news."""
+    index.close()
+    execute(path, "UPDATE runs SET project = CAST(X'7365637265742dff' AS TEXT)")
+    look(index, log)
+    (record,) = caplog.records
+    assert str(path) in record.getMessage()
+    assert "secret" not in record.getMessage()
+    assert index.replaced is not None
+    assert "secret" not in index.replaced
 
 
 @pytest.mark.parametrize("damage", ["deleted", "a folder", "another application's"])
@@ -209,6 +255,21 @@ def test_an_index_that_nobody_may_replace_does_not_keep_anyone_from_reading(
     with holder.exclusive():
         assert look(index, log) == look(Index(None), log)
     assert path.read_bytes() == b"garbage" * 1000
+
+
+def test_a_damaged_index_that_nobody_may_replace_is_not_believed_in_memory_either(
+    path: Path, index: Index, log: MemoryLog
+) -> None:
+    """Cases 59 and 65: what can be read of the file is copied, and may be as damaged there."""
+    before = look(index, log)
+    index.close()
+    for damage in ("records do not parse", "text is not UTF-8", "zeros behind the header"):
+        DAMAGES[damage](path)
+        holder, other = Index(str(path)), Index(str(path), busy_s=0.2)
+        with holder.exclusive():
+            assert look(other, log) == before
+        assert other.in_memory_because is not None
+        other.close()
 
 
 @pytest.fixture
