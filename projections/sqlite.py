@@ -89,8 +89,8 @@ class Index:
         ``required``: the file itself is meant (rebuild), so what makes it unusable is raised:
         ``locked``, ``permission_denied``, ``no_space`` or ``io_error``.
         """
+        self._refuse_fork()  # before the lock: a fork may have copied it locked
         with self._guard:
-            self._refuse_fork()
             if not self._path or (self._in_memory is not None and not required):
                 return self._use_memory(work)
             unusable: StorageError | None = None
@@ -142,7 +142,9 @@ class Index:
             lock.release()
 
     def close(self) -> None:
-        """Close what is open; another ``use`` opens it again."""
+        """Close what is open; another ``use`` opens it again. In a forked child, does nothing."""
+        if self._pid != os.getpid():
+            return
         with self._guard:
             self._drop()
             self._close_memory()
