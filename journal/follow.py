@@ -3,7 +3,7 @@ New events of a run as they become durable, written by this process or by anothe
 
 Looks at the head, which costs one small read; never holds a lock, never disturbs a writer.
 
-Below: errors, chain, ids, log, record. Above: nothing here; ``projections`` gives it to people.
+Below: errors, limits, chain, ids, log, record. Above: nothing here; ``projections`` gives it to people.
 """
 
 from collections.abc import AsyncGenerator
@@ -15,12 +15,14 @@ import anyio.to_thread
 from journal.chain import Chain
 from journal.errors import StorageError
 from journal.ids import RunId
+from journal.limits import LINE_BYTES_MAX
 from journal.log import EventLog, HeadInfo
 from journal.record import Record
 
 POLL_MIN_S = 0.01
 POLL_MAX_S = 0.25
 _LINES_MAX = 1_000
+_BYTES_MAX = 4 * LINE_BYTES_MAX
 
 
 async def follow(
@@ -50,7 +52,8 @@ async def follow(
 
 def _next(log: EventLog, chain: Chain, info: HeadInfo) -> list[tuple[bytes, Record]]:
     """The next lines, at most so many that memory stays bounded however far behind we are."""
-    found = []
+    found: list[tuple[bytes, Record]] = []
+    size = 0
     for line in log.read(RunId(chain.run_id), chain.position, info.head.position):
         try:
             found.append((line, chain.follow(line)))
@@ -58,7 +61,8 @@ def _next(log: EventLog, chain: Chain, info: HeadInfo) -> list[tuple[bytes, Reco
             if not found:
                 raise
             break  # what stands above the damage is given first; the next look raises it
-        if len(found) == _LINES_MAX:
+        size += len(line)
+        if len(found) == _LINES_MAX or size >= _BYTES_MAX:
             break
     return found
 

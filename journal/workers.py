@@ -7,7 +7,11 @@ raises: whoever hands one in sees to that.
 Below: errors, limits. Above: writer, journal.
 """
 
+import atexit
+import os
 import threading
+import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
@@ -16,6 +20,9 @@ from journal.errors import StorageErrorCode, storage_error
 from journal.limits import EMIT_DELAY_S, WORKERS_MAX
 
 Job = Callable[[], None]
+
+EXIT_WAIT_S = 2.0
+"""How long the end of a program waits for what it emitted: a disk that hangs must not keep it."""
 
 
 class Workers:
@@ -30,6 +37,7 @@ class Workers:
         self._closed = False
         self._stopped = threading.Event()
         self._ticker: threading.Thread | None = None
+        self._pid = os.getpid()
         # One from the beginning: where there is one, a job that is handed in is always done.
         try:
             self._start()
@@ -37,6 +45,7 @@ class Workers:
             raise storage_error(
                 StorageErrorCode.UNAVAILABLE, "no thread can be started now.", operation="open"
             ) from failure
+        _open.add(self)
 
     def soon(self, job: Job) -> None:
         """Run ``job`` on the next free thread."""
@@ -93,6 +102,17 @@ class Workers:
             for job in jobs:
                 job()
 
+    def flush(self, until_s: float) -> None:
+        """Do what is left to do, and wait for it until the monotonic clock says ``until_s``."""
+        if self._pid != os.getpid():
+            return  # the threads are the parent's
+        with self._guard:
+            jobs, self._delayed = self._delayed, set()
+        for job in jobs:
+            job()
+        while self._free < len(self._threads) and time.monotonic() < until_s:
+            time.sleep(0.002)
+
     def stop(self) -> None:
         """Let the threads end after what was handed in so far. Never blocks."""
         with self._guard:
@@ -109,3 +129,15 @@ class Workers:
         self.stop()
         for thread in self._threads:
             thread.join()
+        _open.discard(self)
+
+
+_open: "weakref.WeakSet[Workers]" = weakref.WeakSet()
+
+
+@atexit.register
+def _at_exit() -> None:
+    """A program may end without closing its journal: what it emitted is written all the same."""
+    until_s = time.monotonic() + EXIT_WAIT_S
+    for workers in list(_open):
+        workers.flush(until_s)
