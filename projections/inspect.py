@@ -114,6 +114,6 @@ def _was_damaged(index: Index) -> Finding:
         path=index.path,
         reason="index_file",
         message=f"the index at {index.path} was damaged ({index.replaced}). It is derived, and an "
-        "empty one lies there now.",
-        next_action="journal list, which fills it again",
+        "empty one lies there now, which the next list fills again.",
+        next_action="journal list",
     )

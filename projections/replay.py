@@ -7,8 +7,8 @@ status on it, and all that follows goes on from there.
 Owns the walk of one run: which projections there are, where they stand, and what it means when a
 log no longer continues where they stand. Constant memory; keeps nothing anywhere.
 
-Below: journal, artifact_index, fold, run_fold, run_index, run_state. Above: rows, catchup, verify,
-timetravel.
+Below: journal, artifact_index, fold, logrules, run_fold, run_index, run_state. Above: rows,
+catchup, verify, timetravel.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,8 @@ from journal.log import EventLog, Head
 from journal.past import past_records
 from journal.record import Record
 from projections.artifact_index import ArtifactFold, ArtifactIndexProjection
-from projections.fold import Projection, S, fan_out
+from projections.fold import Applier, Projection, S, fan_out
+from projections.logrules import LogRules
 from projections.run_fold import RunFold
 from projections.run_index import IndexFold, RunIndexProjection
 from projections.run_state import RunStateProjection
@@ -63,12 +64,19 @@ class RunFolds(msgspec.Struct):
         )
 
     def read(
-        self, log: EventLog, stop: Head, *, lines_max: int | None = None, strict: bool = False
+        self,
+        log: EventLog,
+        stop: Head,
+        *,
+        lines_max: int | None = None,
+        strict: bool = False,
+        rules: LogRules | None = None,
     ) -> bool:
         """
         Go on to ``stop``, or by ``lines_max`` lines; gives whether ``stop`` is reached.
 
         After an error the folds stand behind the last line that was whole and in its place.
+        ``rules`` look at all that passes.
         Raises what ``Chain.follow`` and ``EventLog.read`` raise, and ``corrupt`` if the log does
         not hold ``stop`` or the line behind which the folds stand.
         """
@@ -78,8 +86,11 @@ class RunFolds(msgspec.Struct):
         )
         lines = log.read(self.run_id, self.at.position, stop.position)
         if self.at == BEGINNING:
-            lines = self._begin(log, lines, strict=strict)
+            lines = self._begin(log, lines, strict=strict, rules=rules)
         apply = self._apply()
+        if rules is not None:
+            lines = rules.lines(lines, self.at.seq + 1, self.at.position)
+            apply = both(rules.record, apply)
         try:
             for record in follow_many(chain, islice(lines, lines_max)):
                 apply(record)
@@ -91,10 +102,12 @@ class RunFolds(msgspec.Struct):
         check_reached(self.run_id, self.at, stop)
         return True
 
-    def _begin(self, log: EventLog, lines: Iterator[bytes], *, strict: bool) -> Iterator[bytes]:
+    def _begin(
+        self, log: EventLog, lines: Iterator[bytes], *, strict: bool, rules: LogRules | None
+    ) -> Iterator[bytes]:
         """Fold what a fork goes on from; an error leaves the folds as if nothing was read."""
         past, lines = past_of(log, self.run_id, lines, strict=strict)
-        apply = self._apply()
+        apply = self._apply() if rules is None else both(rules.past, self._apply())
         try:
             for record in past:
                 apply(record)
@@ -105,7 +118,7 @@ class RunFolds(msgspec.Struct):
             raise
         return lines
 
-    def _apply(self) -> Any:
+    def _apply(self) -> Applier:
         return fan_out(
             (
                 (RUN_STATE, self.run_state),
@@ -113,6 +126,16 @@ class RunFolds(msgspec.Struct):
                 (ARTIFACT_INDEX, self.artifacts),
             )
         )
+
+
+def both(first: Applier, then: Applier) -> Applier:
+    """One function that hands a record to two."""
+
+    def apply(record: Record) -> None:
+        first(record)
+        then(record)
+
+    return apply
 
 
 def past_of(

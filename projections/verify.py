@@ -4,11 +4,11 @@ Whether everything is as it was written: logs, artifacts, and the index beside t
 Each log is walked from line 1 with the strict rules; within one log the first broken line is
 named, and the next log is looked at all the same. Artifacts are hashed against the events that
 tell them, stored rows compared with a fresh fold of the log up to the line they stand at. (A
-flipped bit in an index is mostly neither noticed by SQLite nor by its own integrity check.)
-Changes nothing but what the feed says about deleted runs.
+flipped bit in an index is mostly neither noticed by SQLite nor by its own integrity check.) What
+lies beside a log is looked at, too. Changes nothing but what the feed says about deleted runs.
 
-Below: findings, replay, rows, artifact_index, questions, run_index, sqlite, sqlitefile, threads.
-Above: rebuild, store.
+Below: beside, findings, logrules, replay, rows, artifact_index, questions, run_index, sqlite,
+sqlitefile, threads. Above: rebuild, store.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,9 +17,16 @@ from journal.artifacts.store import ArtifactStore
 from journal.errors import StorageError, StorageErrorCode
 from journal.ids import RunId
 from journal.log import EventLog, Head, HeadInfo
-from projections import questions, rows
+from projections import beside, questions, rows
 from projections.artifact_index import ArtifactRow
-from projections.findings import INDEX_BEHIND, Finding, finding_of, index_finding
+from projections.findings import (
+    INDEX_BEHIND,
+    Finding,
+    artifact_finding,
+    finding_of,
+    index_finding,
+)
+from projections.logrules import owner_of
 from projections.replay import BEGINNING, RUN_INDEX, RunFolds, check_goes_on
 from projections.run_index import UNREADABLE
 from projections.sqlite import IndexDamaged
@@ -44,10 +51,15 @@ def verify(
 
     Without ``artifacts`` only logs and index are looked at, without ``db`` no index.
     """
-    known = set(questions.run_ids(db)) if db is not None else set()
     hidden: list[StorageError] = []
-    wanted = sorted({*log.runs(hidden), *known}) if run_ids is None else list(run_ids)
+    if run_ids is None:
+        known = set(questions.run_ids(db)) if db is not None else set()
+        wanted = sorted({*log.runs(hidden), *known, *log.announced()})
+    else:
+        wanted = list(run_ids)
     found = [finding_of(failure, None) for failure in hidden]
+    if run_ids is None and strict:
+        found += beside.of_store(log)
     events = 0
     for done, run_id in enumerate(wanted):
         check = _RunCheck(log, artifacts, db, run_id, strict=strict)
@@ -79,6 +91,8 @@ class _RunCheck:
         self._run_id = run_id
         self._strict = strict
         self.folds = RunFolds.fresh(run_id)
+        # Before the head is: a checkpoint is never ahead of the log that it was made from.
+        self._rules = beside.rules_for(log, run_id) if strict else None
         self.found: list[Finding] = []
 
     def steps(self) -> Iterator[int]:
@@ -97,8 +111,11 @@ class _RunCheck:
             yield from self._walk(head.seq, head)
             whole = True
             self._check_tail()
+            yield from self._check_beside(info)
         except StorageError as failure:
             self._refused(failure, known=status is not None)
+        if self._rules is not None:
+            self.found += beside.broken_rules(run_id, self._rules, self.folds.at.seq)
         # A run that is watched is read again at the next question: what could not be read for a
         # moment is no lie that stays.
         watched = db is not None and rows.is_watched(db, run_id)
@@ -134,7 +151,7 @@ class _RunCheck:
 
     def _first_broken_line(self) -> StorageError | None:
         try:
-            self.folds.read(self._log, _NO_END, strict=self._strict)
+            self.folds.read(self._log, _NO_END, strict=self._strict, rules=self._rules)
         except StorageError as failure:
             if failure.info.details.seq is not None:
                 return failure
@@ -143,7 +160,9 @@ class _RunCheck:
     def _walk(self, seq: int, head: Head) -> Iterator[int]:
         while self.folds.at.seq < seq:
             lines = min(_LINES_PER_STEP, seq - self.folds.at.seq)
-            self.folds.read(self._log, head, lines_max=lines, strict=self._strict)
+            self.folds.read(
+                self._log, head, lines_max=lines, strict=self._strict, rules=self._rules
+            )
             yield self.folds.at.seq
 
     def _check_tail(self) -> None:
@@ -163,21 +182,55 @@ class _RunCheck:
                 )
             )
 
+    def _check_beside(self, info: HeadInfo) -> Iterator[int]:
+        if self._rules is None:
+            return
+        self.found += beside.beside_log(self._log, self._run_id, info, self._rules)
+        if self._artifacts is not None and not info.live:
+            told = {row.sha256 for row in self.folds.artifacts.came.values()}
+            self.found += beside.orphans(self._artifacts, self._run_id, told)
+        yield self.folds.at.seq
+
     def _refused(self, failure: StorageError, *, known: bool) -> None:
-        if failure.code is StorageErrorCode.NOT_FOUND and known:
+        run_id = self._run_id
+        if failure.info.details.reason == "no_such_run" and (known or self._is_announced()):
+            where, action = ("index", "rebuild") if known else ("feed", "repair")
             self.found.append(
                 Finding(
                     code=failure.code,
-                    run_id=self._run_id,
+                    run_id=run_id,
+                    path=failure.info.details.path,
                     reason="log_gone",
-                    message=f"run {self._run_id} is in the index, but its log is gone from the "
-                    "store, and nobody deleted it there.",
-                    next_action="restore its folder, or accept the loss with journal rebuild",
+                    message=f"run {run_id} is in the {where}, but gone from the store, and nobody "
+                    "deleted it there. Restore its folder from a backup, or accept the loss.",
+                    next_action=f"journal {action}",
                 )
             )
         else:
-            at = self.folds.at
-            self.found.append(finding_of(failure, self._run_id, seq=at.seq + 1))
+            seq = self.folds.at.seq + 1
+            self.found.append(self._misplaced(failure) or finding_of(failure, run_id, seq))
+
+    def _is_announced(self) -> bool:
+        return self._run_id in self._log.announced()  # still: a deletion tells the feed
+
+    def _misplaced(self, failure: StorageError) -> Finding | None:
+        """Line 1 that is whole, but another run's: the folder has a wrong name (case 80)."""
+        details = failure.info.details
+        if details.seq != 1 or details.reason != "hash":
+            return None
+        owner = owner_of(next(self._log.read(self._run_id, 0, _NO_END.position), b""))
+        if owner is None:
+            return None
+        return Finding(
+            code=failure.code,
+            run_id=self._run_id,
+            seq=1,
+            offset=0,
+            reason="folder_name",
+            message=f"the folder of run {self._run_id} holds the log of run {owner}. Give it that "
+            "name, in the folder of that run's day.",
+            next_action="journal rebuild",
+        )
 
     # -- the index -----------------------------------------------------------------------------
 
@@ -232,7 +285,7 @@ class _RunCheck:
                 yield self.folds.at.seq
             failure = checked[content]
             if failure is not None:
-                self.found.append(finding_of(failure, self._run_id, row.artifact_id, row.seq))
+                self.found.append(artifact_finding(failure, row))
 
     def _failure_of(self, row: ArtifactRow, artifacts: ArtifactStore) -> StorageError | None:
         try:

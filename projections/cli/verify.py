@@ -25,7 +25,8 @@ def verify(settings: Settings, runs: tuple[str, ...]) -> None:
 
     All runs, or those that are named: every line and its hash, every artifact, and the indexes
     against a fresh fold of the logs. Changes nothing. Exits with 1 if anything is wrong; a torn
-    tail, which `journal repair` sets aside, counts.
+    tail, which `journal repair` sets aside, counts. A notice does not: somebody should know, but
+    nothing is wrong with any run.
     """
     import anyio
 
@@ -36,10 +37,9 @@ def verify(settings: Settings, runs: tuple[str, ...]) -> None:
         output.flush()
     except BrokenPipeError:
         output.close_quietly()  # they are findings all the same
-    if found:
-        exits.note(
-            f"{len(found)} things are wrong." if len(found) > 1 else "1 thing is wrong.", settings
-        )
+    wrong = sum(each.severity == "damage" for each in found)
+    if wrong:
+        exits.note(f"{wrong} things are wrong." if wrong > 1 else "1 thing is wrong.", settings)
         raise click.exceptions.Exit(exits.FAILED)
 
 
@@ -51,7 +51,7 @@ async def _verify(settings: Settings, names: tuple[str, ...]) -> list["Finding"]
         wanted = [await runs.resolve(name) for name in names] or None
         with Meter("Verifying") as meter:
             found = await runs.verify(wanted, progress=meter.show)
-        if not found:
+        if all(each.severity == "notice" for each in found):
             exits.note(meter.summary("Verified", "nothing is wrong"), settings)
     return found
 
@@ -64,7 +64,8 @@ def show_finding(finding: "Finding", settings: Settings) -> None:
     from projections.cli import render
 
     console = output.console()
-    line = render.plain(finding.code.value, "bold red")
+    wrong = finding.severity == "damage"
+    line = render.plain(finding.code.value if wrong else "notice", "bold red" if wrong else "bold")
     line.append_text(render.plain(f"  {finding.message}"))
     console.print(line, soft_wrap=True)
     place = [
@@ -78,7 +79,9 @@ def show_finding(finding: "Finding", settings: Settings) -> None:
         )
         if value is not None
     ]
-    console.print(render.plain(f"  place: {', '.join(place)}", "dim"), soft_wrap=True)
+    console.print(
+        render.plain(f"  place: {', '.join(place) or 'the store'}", "dim"), soft_wrap=True
+    )
     action = exits.next_command(finding.next_action, settings)
     if action:
         console.print(render.plain(f"  next: {action}", "dim"), soft_wrap=True)
