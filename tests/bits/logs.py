@@ -23,6 +23,12 @@ class Outcome(NamedTuple):
     tried: int
     missed: list[str]
 
+    @classmethod
+    def sum_of(cls, outcomes: Iterable["Outcome"]) -> "Outcome":
+        """Several in one."""
+        found = list(outcomes)
+        return cls(sum(each.tried for each in found), [m for each in found for m in each.missed])
+
 
 def flipped_bits(run: Told, numbers: Iterable[int]) -> Outcome:
     """All bits of these lines (from 0), one at a time."""
