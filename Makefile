@@ -18,7 +18,7 @@ PIP := PIP_CONSTRAINT=tests/constraints.txt PIP_BUILD_CONSTRAINT=tests/constrain
        PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test all format format-check lint types imports bench clean
+.PHONY: help demo test all format format-check lint types imports bench torture clean
 
 help:
 	@echo 'make demo     make .venv, run docs/examples/localize.py into ./$(STORE), show it'
@@ -26,6 +26,7 @@ help:
 	@echo 'make all      the gate: format check, lint, strict types, import contracts, tests'
 	@echo 'make format   rewrite the sources in the one format'
 	@echo 'make bench    measure against the raw loops (docs/performance.md)'
+	@echo 'make torture  a million crashes on a simulated disk, faults on real ones, ten minutes'
 	@echo 'make clean    remove .venv and caches; a store is never touched'
 
 demo: $(RUNTIME)
@@ -61,6 +62,9 @@ imports: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m tests.benchmarks
+
+torture: $(DEV)
+	$(BIN)/python -m tests.torture
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -16,8 +16,9 @@ import msgspec
 
 from journal.chain import SUFFIX_BYTES
 from tests.crash.disk import Disk
+from tests.crash.faults import faults
 from tests.crash.life import Life, Point
-from tests.crash.losses import Image, Unsynced
+from tests.crash.losses import Unsynced
 from tests.crash.oracle import Truth
 from tests.crash.scripts import AFTER
 from tests.crash.states import State, begun, ended, flippable
@@ -110,7 +111,8 @@ class Campaign:
 
         ``failing``: only at operations of that name.
         """
-        for number, fault in enumerate(faults(script, self.plan.step, failing)):
+        whole = begun(script, Disk(), Truth(), 1)
+        for number, fault in enumerate(faults(whole.operations, self.plan.step, failing)):
             if number % self.plan.fault_every:
                 continue
             name = f"{script}!{fault}"
@@ -184,8 +186,7 @@ class Campaign:
 
     def _blame(self, name: str, life: Life) -> None:
         if life.said:
-            last = life.points[-1].operation if life.points else "0"
-            self._say(f"{name}@{last}=kill", life.said)
+            self._say(f"{name}@end=kill", life.said)
 
     def _say(self, name: str, said: Sequence[str]) -> None:
         if len(self.count.violations) < VIOLATIONS_KEPT:
@@ -201,25 +202,3 @@ def _flips(log: bytes, step: int) -> Iterator[tuple[int, int]]:
     for line in lines[-count:]:
         start += len(line)
         yield from ((byte, 5) for byte in range(start - SUFFIX_BYTES, start))
-
-
-def faults(script: str, step: int, failing: str | None = None) -> Iterator[str]:
-    """Every error at every operation of a life, once and for good; short writes of all lengths."""
-    life = begun(script, Disk(), Truth(), 1)
-    for number, (name, size) in enumerate(life.operations, 1):
-        if failing not in {None, name}:
-            continue
-        if name != "unlock":
-            yield from (f"eio{number}", f"eio*{number}")
-        if name in {"create", "write", "pwrite", "mkdir", "link", "fdatasync"}:
-            yield from (f"nospc{number}", f"nospc*{number}")
-        lengths = range(1, size) if size <= step else range(1, size, step)
-        for length in lengths:
-            yield from (
-                f"short{number}.{length}",
-                f"full{number}.{length}",
-                f"full*{number}.{length}",
-            )
-
-
-__all__ = ["Campaign", "Count", "Image", "Plan", "faults"]

@@ -98,7 +98,6 @@ class Disk(Files):
         self.locks: dict[int, int] = {}
         self.boot = 1
         self.version = 0
-        self.operations = 0
         self.watch: Watch | None = None
         self._next_node = ROOT_NODE + 1
         self._next_fd = 3
@@ -141,7 +140,6 @@ class Disk(Files):
     # -- what every operation goes through -------------------------------------------------
 
     def _step(self, name: str, *arguments: Any) -> int | None:
-        self.operations += 1
         if self.watch is None:
             return None
         try:

@@ -1,35 +1,38 @@
 """
 Errors of the system at one operation of a life: once, or from there on for good.
 
-A fault is named by a short text, ``<kind>[*]<operation>[.<bytes>]``: ``eio17`` fails operation 17,
-``eio*17`` that and all behind it; ``nospc17``: the disk is full; ``short17.5``: a write takes five
-bytes; ``full17.5``: it takes five, and there is no space for the rest.
+A fault is named by a short text, ``<kind>[*]-<operation>[.<bytes>]``: ``eio-fdatasync3`` fails the
+third ``fdatasync`` of the life, ``eio*-fdatasync3`` that and whatever comes behind it;
+``nospc-write3``: the disk is full; ``short-write3.5``: the write takes five bytes;
+``full-write3.5``: it takes five, and there is no space for the rest.
 """
 
 import errno
 import re
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from tests.crash.disk import Fail
 
-_NAME = re.compile(r"(eio|nospc|short|full)(\*?)([0-9]+)(?:\.([0-9]+))?")
-_NEEDS_SPACE = frozenset({"create", "write", "pwrite", "mkdir", "link", "fdatasync"})
-_NEVER_FAILS = frozenset({"unlock"})
+_NAME = re.compile(r"(eio|nospc|short|full)(\*?)-([a-z_]+[0-9]+)(?:\.([0-9]+))?")
+NEEDS_SPACE = frozenset({"create", "write", "pwrite", "mkdir", "link", "fdatasync"})
+NEVER_FAILS = frozenset({"unlock"})
 
 
 class Fault:
-    """One error that is going to happen; ``struck`` once it has."""
+    """One error that is going to happen at operation ``at``; ``struck`` once it has."""
 
-    def __init__(self, kind: str, at: int, size: int = 0, *, for_good: bool = False) -> None:
+    def __init__(self, kind: str, at: str, size: int = 0, *, for_good: bool = False) -> None:
         self.kind = kind
         self.at = at
         self.size = size
         self.for_good = for_good
         self.struck = False
+        self._since: int | None = None  # how many operations ago it came
 
     def __str__(self) -> str:
         size = f".{self.size}" if self.kind in {"short", "full"} else ""
-        return f"{self.kind}{'*' if self.for_good else ''}{self.at}{size}"
+        return f"{self.kind}{'*' if self.for_good else ''}-{self.at}{size}"
 
     @classmethod
     def parse(cls, text: str) -> "Fault":
@@ -38,28 +41,49 @@ class Fault:
         if found is None:
             raise ValueError(f"no name of a fault: {text!r}")
         kind, star, at, size = found.groups()
-        return cls(kind, int(at), int(size or 0), for_good=bool(star))
+        return cls(kind, at, int(size or 0), for_good=bool(star))
 
-    def strike(self, operation: int, name: str, arguments: tuple[Any, ...]) -> int | None:
-        """Called before each operation; see ``disk.Watch``."""
-        if operation < self.at or (operation > self.at and not self._lasts(operation)):
+    def strike(self, operation: str, name: str) -> int | None:
+        """Called before each operation, such as ``write3``; see ``disk.Watch``."""
+        if self._since is None and operation != self.at:
             return None
-        if self.kind == "eio":
-            if name in _NEVER_FAILS:
-                return None
-            self.struck = True
-            raise Fail(errno.EIO)
-        if self.kind in {"short", "full"} and operation == self.at:
-            if name not in {"write", "pwrite"}:
-                return None
-            self.struck = True
-            return self.size
-        if name not in _NEEDS_SPACE:
+        self._since = 0 if self._since is None else self._since + 1
+        if not self._is_due(name):
             return None
         self.struck = True
-        raise Fail(errno.ENOSPC)
+        if self.kind in {"short", "full"} and self._since == 0:
+            return self.size
+        raise Fail(errno.EIO if self.kind == "eio" else errno.ENOSPC)
 
-    def _lasts(self, operation: int) -> bool:
-        if self.kind == "short":
-            return False
-        return self.for_good or (self.kind == "full" and operation == self.at + 1)
+    def _is_due(self, name: str) -> bool:
+        if self._since == 0:
+            return True
+        if self.kind == "eio":
+            return self.for_good and name not in NEVER_FAILS
+        lasts = self.for_good or (self.kind == "full" and self._since == 1)
+        return lasts and self.kind != "short" and name in NEEDS_SPACE
+
+
+def faults(
+    operations: Sequence[tuple[str, int]], step: int, failing: str | None
+) -> Iterator[Fault]:
+    """
+    Every error at every one of ``operations`` (name, and bytes to write), once and for good.
+
+    Short writes are of every length, of long writes of every ``step``-th. ``failing``: only at
+    operations of that name.
+    """
+    seen: Counter[str] = Counter()
+    for name, size in operations:
+        seen[name] += 1
+        at = f"{name}{seen[name]}"
+        if failing not in {None, name} or name in NEVER_FAILS:
+            continue
+        kinds = ["eio", "nospc"] if name in NEEDS_SPACE else ["eio"]
+        for kind in kinds:
+            yield Fault(kind, at)
+            yield Fault(kind, at, for_good=True)
+        for length in range(1, size, 1 if size <= step else step):
+            yield Fault("short", at, length)
+            yield Fault("full", at, length)
+            yield Fault("full", at, length, for_good=True)

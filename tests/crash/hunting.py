@@ -1,7 +1,14 @@
-"""Campaigns that look for one seeded bug, and end at the first sign of it."""
+"""
+Campaigns that look for one seeded bug, and end at the first sign of it.
 
+``python -m tests.crash.hunting > tests/crash/fixtures/mutants.txt`` keeps those signs.
+"""
+
+import sys
+
+from tests.crash import world
 from tests.crash.campaign import Campaign, Count, Plan
-from tests.crash.mutants import Mutant, planted
+from tests.crash.mutants import MUTANTS, Mutant, planted
 
 PLAN = Plan(step=64, second=20, second_step=128, faulted=6)
 
@@ -36,3 +43,15 @@ def _hunt(mutant: Mutant, states_max: int | None = None) -> Count:
     for script in mutant.flips:
         campaign.flips(script)
     return campaign.count
+
+
+def main() -> None:
+    """Print the fixtures: for each seeded bug a state that shows it."""
+    for name, mutant in MUTANTS.items():
+        with world.simulated():
+            found = caught(mutant)
+        sys.stdout.write(f"{name} {found[0] if found else ''}\n")
+
+
+if __name__ == "__main__":
+    main()

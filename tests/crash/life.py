@@ -7,6 +7,7 @@ may end, each with a copy of the disk and of the truth.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -37,7 +38,7 @@ class Point(NamedTuple):
     """A moment between two operations, the disk, the truth."""
 
     operation: str
-    """How many operations there were, and ``r`` where a reader has synced what it was shown."""
+    """The next one, such as ``write3``, the third write; ``.r``: a reader has looked and synced."""
     disk: Disk
     truth: Truth
     coming: tuple[str, tuple[Any, ...]] | None
@@ -45,7 +46,12 @@ class Point(NamedTuple):
 
 
 class Life:
-    """One process. ``number`` counts the processes on this disk, from 1."""
+    """
+    One process. ``number`` counts the processes on this disk, from 1.
+
+    ``wanted``: an operation before which there is a point in any case. Otherwise there is one
+    wherever disk or truth have changed.
+    """
 
     def __init__(
         self,
@@ -54,6 +60,7 @@ class Life:
         number: int,
         *,
         fault: Fault | None = None,
+        wanted: str | None = None,
     ) -> None:
         self.disk = disk
         self.truth = truth
@@ -61,13 +68,14 @@ class Life:
         self.fault = fault
         self.points: list[Point] = []
         self.said: list[str] = []
+        self._wanted = wanted
+        self._counts: Counter[str] = Counter()
         self.operations: list[tuple[str, int]] = []
         """Name of each operation, and how many bytes it was to write."""
         self._seen: tuple[int, Truth] | None = None
         self._log: FilesystemLog | None = None
         self._leases: dict[RunId, Lease] = {}
         self._named: dict[RunId, tuple[str, int]] = {}
-        disk.operations = 0
         disk.watch = self._watch
 
     def live(self, steps: Sequence[Step]) -> None:
@@ -76,7 +84,7 @@ class Life:
         try:
             for name, *arguments in steps:
                 getattr(self, name)(*arguments)
-            self._point(None)
+            self._point("end", None)
         finally:
             self.disk.watch = None
 
@@ -85,20 +93,22 @@ class Life:
     def _watch(self, name: str, arguments: tuple[Any, ...]) -> int | None:
         writes = name in {"write", "pwrite"}
         self.operations.append((name, len(arguments[1]) if writes else 0))
-        self._point((name, arguments) if writes else None)
-        if self.fault is not None:
-            return self.fault.strike(self.disk.operations, name, arguments)
-        return None
+        self._counts[name] += 1
+        operation = f"{name}{self._counts[name]}"
+        self._point(operation, (name, arguments) if writes else None)
+        return None if self.fault is None else self.fault.strike(operation, name)
 
-    def _point(self, coming: tuple[str, tuple[Any, ...]] | None) -> None:
-        operation = self.disk.operations
+    def _point(self, operation: str, coming: tuple[str, tuple[Any, ...]] | None) -> None:
+        if operation == self._wanted:
+            self._take(operation, coming)
+            return
         if self.fault is not None and not self.fault.struck:
             return
         if coming is None and self._seen == (self.disk.version, self.truth):
             return
         self._take(operation, coming)
 
-    def _take(self, operation: int, coming: tuple[str, tuple[Any, ...]] | None) -> None:
+    def _take(self, operation: str, coming: tuple[str, tuple[Any, ...]] | None) -> None:
         clock = world.held()
         oracle = Oracle(self.number)
         truth, disk = oracle.look(self.disk, self.truth)
@@ -106,11 +116,11 @@ class Life:
         world.restore(clock)
         if disk is self.disk:
             self.truth = truth  # it costs nothing that somebody looks at every moment
-        self.points.append(Point(f"{operation}", self.disk.copy(), self.truth, coming))
+        self.points.append(Point(operation, self.disk.copy(), self.truth, coming))
         if disk is not self.disk:
             # Who looked had to sync first, so this life goes on without it: with and without are
             # two states.
-            self.points.append(Point(f"{operation}r", disk, truth, None))
+            self.points.append(Point(f"{operation}.r", disk, truth, None))
         self._seen = (self.disk.version, self.truth)
 
     # -- steps -----------------------------------------------------------------------------

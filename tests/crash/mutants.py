@@ -141,7 +141,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "first_batch_unsynced": Mutant(
         "a run gets its name before its first lines are on disk",
-        (_without(runfolder, "build", "files.fdatasync(log_fd)"),),
+        (_without(runfolder, "_build", "files.fdatasync(log_fd)"),),
         crashes=("append",),
     ),
     "watermark_never_written": Mutant(

@@ -1,13 +1,13 @@
 """
 Crash states: their names, and the disks that the names stand for.
 
-    <life>@<operation>=<end>[/<life>@<operation>=<end>]     append@41=7z2/again@12=kill
+    <life>@<operation>=<end>[/<life>@<operation>=<end>]     append@write3=7z2/again@pread9=kill
     <life> is <script>[!<fault>]; <end> is kill[<bytes>], evict, flip<byte>.<bit> or a loss
 
-Read: the script ``append`` ran up to its operation 41, the power went and left ``7z2``; the next
-process ran ``again`` on that up to its operation 12 and was killed.
+Read: the script ``append`` ran up to its third ``write``, the power went and left ``7z2``; the next
+process ran ``again`` on that up to its ninth ``pread`` and was killed.
 
-- An operation that ends in ``r``: a reader looked there, and synced what it was shown.
+- An operation that ends in ``.r``: a reader looked there, and synced what it was shown.
 - ``kill12``: the kill came into a write, of which the first 12 bytes got into memory.
 - ``evict``: a kill, and then memory was short: what a failed sync forgot is read from disk again.
 - ``flip9.3``: a kill, and bit 3 of the log's byte 9 turned over, in the last acknowledged batch.
@@ -25,7 +25,7 @@ from tests.crash.losses import Image, Loss, Unsynced
 from tests.crash.oracle import ROOT, Oracle, RunTruth, Truth
 from tests.crash.scripts import GOING_ON, script
 
-_LIFE = re.compile(r"([a-z]+[0-9]*)(?:!([a-z*0-9.]+))?@([0-9]+r?)=(.+)")
+_LIFE = re.compile(r"([a-z]+[0-9]*)(?:!([a-z_*0-9.-]+))?@([a-z_]+[0-9]*)(\.r)?=(.+)")
 
 
 class State(NamedTuple):
@@ -48,10 +48,10 @@ class State(NamedTuple):
         return oracle.check(self.disk.copy(), self.truth)
 
 
-def begun(name: str, disk: Disk, truth: Truth, number: int) -> Life:
+def begun(name: str, disk: Disk, truth: Truth, number: int, *, wanted: str | None = None) -> Life:
     """The life of that name (``<script>[!<fault>]``), lived on ``disk``."""
     steps, _, fault = name.partition("!")
-    life = Life(disk, truth, number, fault=Fault.parse(fault) if fault else None)
+    life = Life(disk, truth, number, fault=Fault.parse(fault) if fault else None, wanted=wanted)
     # After an error a program lets go and tries again.
     life.live([*script(steps), *GOING_ON] if fault else script(steps))
     return life
@@ -101,8 +101,10 @@ def rebuilt(name: str) -> tuple[State, list[str]]:
         found = _LIFE.fullmatch(part)
         if found is None:
             raise ValueError(f"no name of a state: {name!r}")
-        steps, fault, operation, end = found.groups()
-        life = begun(f"{steps}!{fault}" if fault else steps, disk, truth, number)
+        steps, fault, wanted, looked, end = found.groups()
+        name_of_life = f"{steps}!{fault}" if fault else steps
+        life = begun(name_of_life, disk, truth, number, wanted=wanted)
+        operation = wanted + (looked or "")
         point = next((each for each in life.points if each.operation == operation), None)
         if point is None:
             raise ValueError(f"{part} does not exist: the operations are others by now")

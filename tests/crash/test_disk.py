@@ -185,7 +185,7 @@ def test_a_failed_sync_is_followed_by_one_that_lies() -> None:
         disk.fdatasync(fd)
     disk.watch = None
     disk.fdatasync(fd)
-    assert disk.pread(fd, 10, 0) == b"lost"
+    assert disk.pread(disk.open_read("/a"), 10, 0) == b"lost"
     assert after(disk, "0o0") == {"/a": bytes(4)}
     assert disk.evicted().seen()[disk._find("/a")] == bytes(4)
     other = disk.open_rewrite("/a")
@@ -200,7 +200,7 @@ def test_an_append_descriptor_appends_wherever_it_is_told_to_write() -> None:
     fd = disk.create("/a")
     disk.write(fd, b"one")
     disk.pwrite(fd, b"two", 0)
-    assert disk.pread(fd, 10, 0) == b"onetwo"
+    assert disk.pread(disk.open_read("/a"), 10, 0) == b"onetwo"
 
 
 def test_a_kill_takes_the_locks_and_leaves_the_cache() -> None:
