@@ -43,6 +43,7 @@ RUNS_PER_STEP = 200
 """Runs committed together: one commit costs about as much as ten short runs."""
 
 _ROUNDS_MAX = 5
+_VISITS_PER_PAGE = 1_000
 
 
 class HiddenRunsWarning(UserWarning):
@@ -72,21 +73,32 @@ def catch_up(
     """
     for round_number in range(_ROUNDS_MAX):
         note_changes(db, log)
-        visits = rows.watched(db)
-        if only is not None:
-            visits = [each for each in visits if each[0] == only]
-        if not visits:
-            return
-        reading = _Reading(db, log, last_round=round_number > 0)
-        for done, (run_id, token) in enumerate(visits):
+        count = rows.count_watched(db) if only is None else 1
+        reading, done = _Reading(db, log, last_round=round_number > 0), -1
+        for done, (run_id, token) in enumerate(_visits(db, only)):
             for events in reading.visit(run_id, token):
                 if progress is not None:
-                    progress(done, len(visits), events)
+                    progress(done, count, events)
+        if done < 0:
+            return
         reading.commit()
         if progress is not None:
-            progress(len(visits), len(visits), reading.events)
+            progress(done + 1, max(count, done + 1), reading.events)
         if reading.settled:
             return
+
+
+def _visits(db: Connection, only: RunId | None) -> Iterator[tuple[RunId, int]]:
+    """What is watched, some at a time: a cold start watches every run that there is."""
+    if only is not None:
+        token = rows.watch_token(db, only)
+        if token is not None:
+            yield only, token
+        return
+    behind = ""
+    while page := rows.watched(db, behind, _VISITS_PER_PAGE):
+        yield from page
+        behind = page[-1][0]
 
 
 def note_changes(db: Connection, log: EventLog) -> None:

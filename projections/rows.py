@@ -67,9 +67,18 @@ def move_feed(db: Connection, cursor: str, token: int) -> None:
     db.execute("UPDATE meta SET feed = ?, token = ? WHERE one = 1", (cursor, token))
 
 
-def watched(db: Connection) -> list[tuple[RunId, int]]:
-    """Runs to visit, with the token under which each is to be let go again."""
-    return [(run_id_of(run), token) for run, token in db.execute("SELECT run_id, token FROM watch")]
+def watched(db: Connection, behind: str = "", most: int = -1) -> list[tuple[RunId, int]]:
+    """Runs to visit, by id, with the token under which each is to be let go again."""
+    found = db.execute(
+        "SELECT run_id, token FROM watch WHERE run_id > ? ORDER BY run_id LIMIT ?", (behind, most)
+    )
+    return [(run_id_of(run), token) for run, token in found]
+
+
+def count_watched(db: Connection) -> int:
+    """How many runs are to be visited."""
+    (count,) = db.execute("SELECT count(*) FROM watch").fetchone()
+    return int(count)
 
 
 def watch(db: Connection, runs: Iterable[str], token: int) -> None:
@@ -94,8 +103,14 @@ def watch_scanned(db: Connection, token: int) -> None:
 
 def is_watched(db: Connection, run_id: str, token: int | None = None) -> bool:
     """Whether a run is watched; with ``token``, whether nobody renewed or ended that since."""
+    found = watch_token(db, run_id)
+    return found is not None and token in (None, found)
+
+
+def watch_token(db: Connection, run_id: str) -> int | None:
+    """The token under which a run is watched; ``None`` if it is not."""
     row = db.execute("SELECT token FROM watch WHERE run_id = ?", (run_id,)).fetchone()
-    return row is not None and token in (None, row[0])
+    return row[0] if row else None
 
 
 def let_go(db: Connection, run_id: str) -> None:

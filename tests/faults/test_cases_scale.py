@@ -9,10 +9,14 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
+
 from journal.backends.filesystem import FilesystemLog
+from journal.follow import follow
 from journal.ids import RunId
-from projections import questions
+from projections import questions, reading
 from projections.catchup import RUNS_PER_STEP, catch_up
+from projections.inspect import check_index
 from projections.sqlite import Index
 from projections.verify import verify
 from tests.benchmarks.generator import Generator
@@ -42,6 +46,29 @@ def indexed(log: FilesystemLog, index: Index, run_id: RunId) -> None:
     index.use(lambda db: catch_up(db, log))
 
 
+def followed(log: FilesystemLog, index: Index, run_id: RunId) -> None:
+    """Follow a run from its first event to its end."""
+
+    async def all_of_it() -> int:
+        count = 0
+        async for _, record in follow(log, run_id):
+            count = record.seq
+        return count
+
+    assert anyio.run(all_of_it) == log.head(run_id).head.seq
+
+
+def answered(log: FilesystemLog, index: Index, run_id: RunId) -> None:
+    """Fold a run up to its last event but one, as time travel does."""
+    found = index.use(lambda db: reading.state(db, log, run_id, -1, lambda *_: None))
+    assert found.seq == log.head(run_id).head.seq - 1
+
+
+def compared(log: FilesystemLog, index: Index, run_id: RunId) -> None:
+    """Hold every row of the index against the logs."""
+    assert check_index(index, log, progress=lambda *_: None).findings == []
+
+
 def listed(log: FilesystemLog, index: Index, run_id: RunId) -> None:
     """List the newest runs."""
     assert len(index.use(lambda db: list(questions.runs(db, limit=20)))) == 20
@@ -67,7 +94,7 @@ def test_a_long_run_is_read_in_bounded_memory(tmp_path: Path) -> None:
     """Case 77: whoever reads a log holds some blocks of it, however long it is."""
     Generator(tmp_path / "short").long_run(1_500)
     run_id = Generator(tmp_path / "long").long_run(9_000)
-    works = (read, read_backwards, checked, indexed)
+    works = (read, read_backwards, followed, checked, indexed, answered, compared)
     short, long = (peak_bytes(tmp_path / name, *works) for name in ("short", "long"))
     size = FilesystemLog.open(tmp_path / "long").head(run_id).head.position
     for work, less, more in zip(works, short, long, strict=True):
@@ -79,6 +106,6 @@ def test_many_runs_are_indexed_and_listed_in_bounded_memory(tmp_path: Path) -> N
     """Case 77: rows are committed a few hundred runs at a time, and a list holds what it shows."""
     Generator(tmp_path / "few").short_runs(RUNS_PER_STEP)
     Generator(tmp_path / "many").short_runs(3 * RUNS_PER_STEP)
-    few, many = (peak_bytes(tmp_path / name, indexed, listed) for name in ("few", "many"))
+    few, many = (peak_bytes(tmp_path / name, indexed, listed, compared) for name in ("few", "many"))
     for less, more in zip(few, many, strict=True):
         assert more < 1.5 * less + 200_000
