@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,3 +102,126 @@ def test_a_run_that_is_written_is_not_salvaged(journal: Command) -> None:
     journal.open_gate()
     process.communicate()
     assert process.returncode == 0
+
+
+# -- repair --------------------------------------------------------------------------------------
+
+HALF = b'{"seq":999,"timestamp":"2026-11-22T'
+
+
+@pytest.fixture
+def torn(journal: Command) -> tuple[Command, str]:
+    """A run whose writer was killed while it wrote its last line."""
+    process, run_id = journal.held()
+    process.kill()
+    process.communicate()
+    with journal.log(run_id).open("ab") as log:
+        log.write(HALF)
+    return journal, run_id
+
+
+def test_a_dry_run_says_exactly_what_repair_does(torn: tuple[Command, str]) -> None:
+    """How many bytes, from which line and byte, and where the copy goes: then just that happens."""
+    journal, run_id = torn
+    folder = journal.run_folder(run_id)
+    before = trace(folder)
+    (planned,) = journal.records("repair", run_id, "--dry-run")
+    assert trace(folder) == before
+    log = journal.log(run_id).read_bytes()
+    assert planned["torn_bytes"] == len(HALF)
+    assert planned["from_byte"] == len(log) - len(HALF)
+    assert planned["from_line"] == log.count(b"\n") + 1
+    assert planned["kept_as"] is None
+
+    (done,) = journal.records("repair", run_id)
+    assert done["kept_as"] == planned["would_keep_as"]
+    assert (folder / done["kept_as"]).read_bytes() == HALF
+    assert journal.log(run_id).read_bytes().startswith(log.removesuffix(HALF))
+    assert journal("verify", run_id).returncode == 0
+    assert journal.records("repair", run_id)[0]["heals"] == []
+
+
+def test_on_a_terminal_a_dry_run_says_it_in_a_sentence(torn: tuple[Command, str]) -> None:
+    """The same facts, for who reads them before they agree."""
+    journal, run_id = torn
+    (planned,) = journal.records("repair", run_id, "--dry-run")
+    code, screen = journal.on_terminal("repair", run_id, "--dry-run")
+    said = " ".join(screen.split())
+    assert code == 0
+    assert f"from line {planned['from_line']} (byte {planned['from_byte']})" in said
+    assert f"would be set aside as {planned['would_keep_as']}" in said
+
+
+def test_a_disk_that_fills_up_while_the_tail_is_kept_leaves_all_as_it_was(
+    torn: tuple[Command, str],
+) -> None:
+    """Case 82: the bytes are cut only after their copy is durable; no copy, no cut, exit 5."""
+    journal, run_id = torn
+    before = journal.log(run_id).read_bytes()
+    limited = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10));"
+        "from projections.cli import main; main()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", limited, "repair", run_id],
+        cwd=journal.folder,
+        env=journal.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stdout) == (5, ""), ran.stderr
+    assert "no_space" in ran.stderr
+    assert journal.log(run_id).read_bytes() == before
+    assert journal.records("repair", run_id)[0]["torn_bytes"] == len(HALF)
+
+
+def test_damage_is_refused_and_leads_to_salvage(damaged: tuple[Command, str]) -> None:
+    """Repair never guesses: exit 1, nothing changed, and the command that saves what there is."""
+    journal, run_id = damaged
+    before = trace(journal.run_folder(run_id))
+    for arguments in ((), ("--dry-run",)):
+        ran = journal("repair", run_id, *arguments)
+        assert (ran.returncode, ran.stdout) == (1, "")
+        assert f"next: journal salvage {run_id}" in ran.stderr
+    assert trace(journal.run_folder(run_id)) == before
+
+
+@pytest.mark.parametrize("what", ["head", "checkpoint"])
+def test_what_is_derived_is_made_anew(damaged: tuple[Command, str], what: str) -> None:
+    """A head or checkpoint that lies would mislead the next writer; the log says what is true."""
+    journal, run_id = damaged
+    flip(journal.log(run_id), starts(journal.log(run_id).read_bytes())[4] + 30)  # whole again
+    path = journal.run_folder(run_id) / what
+    if what == "head":
+        flip(path, 40)
+    else:
+        from journal.checkpoint import decode_memory, encode_memory
+        from journal.lifecycle import RunLifecycle
+
+        memory = decode_memory(path.read_bytes())
+        assert memory is not None
+        memory.state = RunLifecycle(status="running")
+        path.write_bytes(encode_memory(memory))
+    (finding,) = map(json.loads, journal("verify", run_id).stdout.splitlines())
+    assert finding["next_action"] == f"journal repair {run_id}"
+    (done,) = journal.records("repair", run_id)
+    assert done["heals"] == [finding["reason"]]
+    assert journal("verify", run_id).returncode == 0
+
+
+def test_without_a_run_the_feed_is_begun_anew(damaged: tuple[Command, str]) -> None:
+    """Case 20: the loss of a run that the feed announces is accepted, and the old feed is kept."""
+    journal, run_id = damaged
+    shutil.rmtree(journal.run_folder(run_id))
+    for path in (journal.folder / ".journal").glob("index.sqlite*"):
+        path.unlink()
+    (finding,) = map(json.loads, journal("verify").stdout.splitlines())
+    assert (finding["reason"], finding["run_id"]) == ("log_gone", run_id)
+    assert finding["next_action"] == "journal repair"
+    old = (journal.folder / ".journal/feed").read_bytes()
+    assert journal.records("repair", "--dry-run")[0]["gone"] == [run_id]
+    assert (journal.folder / ".journal/feed").read_bytes() == old
+    (done,) = journal.records("repair")
+    assert Path(done["kept_as"]).read_bytes() == old
+    assert journal("verify").returncode == 0
