@@ -1,8 +1,11 @@
 """The index is never truth; but what it says is right, or it is found out."""
 
+import random
 from pathlib import Path
 
 from journal.events import log as log_events
+from projections.sqlite import Index
+from projections.sqlitefile import parts
 from tests.bits import indexes
 from tests.projections.indexes import dump, fresh, visit
 
@@ -54,3 +57,24 @@ def test_a_flipped_bit_of_the_index_file_is_harmless_or_found(tmp_path: Path) ->
         outcomes["right"] + outcomes["replaced"] + outcomes["refused"] + outcomes["wrong"] == BITS
     )
     assert min(outcomes["right"], outcomes["replaced"], outcomes["verify: replaced"]) > 0
+
+
+def test_a_flipped_bit_beside_the_index_file_is_harmless(tmp_path: Path) -> None:
+    """Case 59: what a dead process left in -wal counts as far as it is whole, and no further."""
+    made_of = indexes.sample(str(tmp_path / "index.sqlite"))
+    rows = dump(made_of.filled)
+    copies = {name: Path(name).read_bytes() for name in parts(str(tmp_path / "index.sqlite"))}
+    made_of.filled.close()
+    chosen = random.Random(59)
+    for name in list(copies)[1:]:
+        assert len(copies[name]) > 10_000
+        for _ in range(60):
+            for each, content in copies.items():
+                Path(each).write_bytes(content)
+            flipped = bytearray(copies[name])
+            flipped[chosen.randrange(len(flipped))] ^= 1 << chosen.randrange(8)
+            Path(name).write_bytes(flipped)
+            index = Index(str(tmp_path / "index.sqlite"))
+            visit(index, made_of.log)
+            assert dump(index) == rows
+            index.close()

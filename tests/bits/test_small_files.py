@@ -17,6 +17,7 @@ from journal.events import run as run_events
 from projections import rows
 from projections.inspect import check_index
 from projections.sqlite import Index
+from projections.verify import verify
 from tests.bits.disk import FrozenStore
 from tests.bits.story import Told
 from tests.projections.helpers import Writer, created
@@ -39,7 +40,7 @@ def flips(content: bytearray) -> Iterator[tuple[int, int]]:
 
 
 def test_every_flipped_bit_of_a_head_is_seen_and_costs_nothing(run: Told) -> None:
-    """Case 21: it is no head any more, so the end is looked up in the log itself: the same one."""
+    """Case 21: the end is looked up in the log itself, and is the same; verify tells of it."""
     path = f"{run.folder}/head"
     head = bytearray(run.store.files.content[path])
     before = run.store.log.head(run.run_id)
@@ -49,6 +50,9 @@ def test_every_flipped_bit_of_a_head_is_seen_and_costs_nothing(run: Told) -> Non
             if number % 16 == 0:
                 assert run.store.log.head(run.run_id).head == before.head
                 assert run.store.log.torn_bytes(run.run_id) == 0
+            if number % 128 == 0:
+                found = verify(run.store.log, None, None, [run.run_id])
+                assert [each.reason for each in found] == ["head_damaged"]
     assert len(head) == 256
     assert run.store.log.head(run.run_id) == before
 
