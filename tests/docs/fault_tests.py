@@ -5,6 +5,8 @@ A test says so where its docstring, or a paragraph of it, begins: ``Case 21: …
 45: …``, ``Cases 58 to 67: …``, ``Security, terminal: …``; or where its name ends:
 ``test_…_case_21``, ``test_…_cases_12_13_16``. The words after the numbers are free. Parts of the
 campaigns of ``make torture`` say it in their docstrings too; they are shown beside the tests.
+A file that is all about one item of the security list says so in its own docstring; its tests
+then may say ``Security: …`` alone.
 """
 
 import ast
@@ -42,6 +44,7 @@ def fault_tests() -> list[FaultTest]:
 
 def found_in(module: Module) -> Iterator[FaultTest]:
     """Yield the tests of a file, or the parts of a campaign, with the cases that they name."""
+    about = _security(ast.get_docstring(module.tree) or "")
     is_file_of_tests = module.name.rpartition(".")[2].startswith("test_")
     for node in ast.walk(module.tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -50,7 +53,10 @@ def found_in(module: Module) -> Iterator[FaultTest]:
         is_test = is_file_of_tests and node.name.startswith("test_")
         if is_test or module.path.split("/")[1] in CAMPAIGNS:
             cases = _cases(node.name, text)
-            yield FaultTest(module.path, node.name, cases, _security(text), is_test)
+            security = _security(text)
+            if about and security == {""}:
+                security = about
+            yield FaultTest(module.path, node.name, cases, security, is_test)
 
 
 def _cases(name: str, text: str) -> frozenset[int]:

@@ -1,5 +1,5 @@
 """
-The tables of ``docs/reliability.md``: cases with their tests, the security list, bugs found so far.
+The tables of ``docs/reliability.md``: cases and their tests, the security list, bugs of both kinds.
 
 Which tests a case has is read out of the tests themselves (``fault_tests.py``).
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from tests.crash.mutants import MUTANTS
 from tests.docs.fault_cases import GROUPS, SECURITY
 from tests.docs.fault_tests import FaultTest, fault_tests
 from tests.rules.sources import ROOT
@@ -59,6 +60,12 @@ def security_part() -> str:
     if besides:
         rows.append(f"| and besides |  |  | {_shown(besides)} |")
     return "| | against | what holds | tests |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def mutants_part() -> str:
+    """Return the table of seeded bugs."""
+    rows = [f"| `{name}` | {mutant.why} |" for name, mutant in MUTANTS.items()]
+    return "| seeded bug | what is wrong then |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def bugs_part() -> str:

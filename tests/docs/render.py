@@ -11,13 +11,18 @@ from collections.abc import Callable
 
 from tests.docs.events_table import parts_table, vocabulary_tables
 from tests.docs.lifecycle_picture import phase_part, run_part
-from tests.docs.reliability_tables import bugs_part, cases_part, security_part
+from tests.docs.reliability_tables import bugs_part, cases_part, mutants_part, security_part
 from tests.rules.sources import ROOT
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/events.md": {"vocabulary": vocabulary_tables, "parts": parts_table},
     "docs/lifecycle.md": {"run": run_part, "phase": phase_part},
-    "docs/reliability.md": {"cases": cases_part, "security": security_part, "bugs": bugs_part},
+    "docs/reliability.md": {
+        "cases": cases_part,
+        "security": security_part,
+        "mutants": mutants_part,
+        "bugs": bugs_part,
+    },
 }
 
 _PART = re.compile(

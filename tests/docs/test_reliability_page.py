@@ -11,14 +11,13 @@ import pytest
 
 from journal import Journal
 from journal.errors import StorageErrorCode
-from tests.docs import torture_figures
+from tests.docs import campaign_figures
 from tests.docs.fault_cases import CASES, SECURITY
 from tests.docs.fault_tests import fault_tests, found_in, numbers_of
 from tests.docs.pages import blocks
 from tests.docs.reliability_tables import bugs_found, without_tests
 from tests.docs.test_guides import PROGRAM
 from tests.rules.sources import ROOT, Module, modules, parse
-from tests.torture.tally import Tally
 
 RELIABILITY = ROOT / "docs/reliability.md"
 
@@ -112,6 +111,13 @@ def test_a_part_of_a_campaign_is_shown_and_replaces_no_test() -> None:
     assert list(found_in(parse("tests/support/a.py", source.text))) == []
 
 
+def test_a_file_about_one_thing_says_so_once() -> None:
+    """Its tests may then say ``Security: …`` alone."""
+    text = '"""Security, secrets: which texts."""\ndef test_a():\n    """Security: some."""\n'
+    (found,) = found_in(module(text))
+    assert found.security == {"secrets"}
+
+
 def test_a_case_that_lost_its_test_is_noticed() -> None:
     """The table would look just as complete."""
     tests = [test for test in fault_tests() if 21 not in test.cases]
@@ -128,31 +134,61 @@ def test_every_bug_has_tests_and_every_test_is_there() -> None:
     assert all(bug.tests and bug.what.endswith(".") and bug.found_by for bug in bugs_found())
 
 
-def test_the_figures_stand_in_the_page_with_their_command(tmp_path: Path) -> None:
-    """All around them is written by people and stays."""
+TORTURE = (
+    "some words\n"
+    '{"crash_states": 1234567, "faults": 89, "mutants": 9, "mutants_caught": 9, "violations": 0, '
+    '"not_run": ["loop mount: no root"]}\n'
+)
+BITS = '{"tried": {"bits of a finished log": 1234567}, "missed": 0}'
+
+
+@pytest.mark.parametrize(
+    ("name", "printed", "says"),
+    [
+        ("torture", TORTURE, ("make torture", "1,234,567", "9 of 9", "loop mount: no root")),
+        ("bits", BITS, ("python -m tests.bits", "1,234,567")),
+    ],
+)
+def test_figures_stand_in_the_page_with_their_command(
+    tmp_path: Path, name: str, printed: str, says: tuple[str, ...]
+) -> None:
+    """The last line that a campaign prints is read; all around the figures stays."""
     page = tmp_path / "page.md"
-    begin, end = torture_figures.BEGIN, torture_figures.END
-    page.write_text(f"above\n{begin}\nold\n{end}\nbelow\n", encoding="utf-8")
-    tally = Tally(crash_states=1_234_567, mutants=9, mutants_caught=9, not_run=["loop mount: root"])
-    torture_figures.put_into_page(tally, page)
+    begin, end = campaign_figures.marks(name)
+    page.write_text(f"above\n{begin}\nbefore\n{end}\nbelow\n", encoding="utf-8")
+    assert campaign_figures.put_into_page(printed, page) == name
     text = page.read_text(encoding="utf-8")
-    assert text.startswith(f"above\n{begin}\n")
+    assert text.startswith(f"above\n{begin}\n\n| `{says[0]}` |")
     assert text.endswith(f"\n{end}\nbelow\n")
-    assert "old" not in text
-    for said in ("1,234,567", "9 of 9", "loop mount: root", "make torture"):
-        assert said in text
-    page.write_text("no marks", encoding="utf-8")
-    with pytest.raises(ValueError, match="page"):
-        torture_figures.put_into_page(tally, page)
+    assert "before" not in text
+    assert [said for said in says if said not in text] == []
 
 
-def test_the_figures_are_read_from_the_last_line_that_a_campaign_prints() -> None:
-    """Whatever it said before."""
-    printed = 'some words\n{"crash_states": 5, "faults": 2, "violations": 0, "not_run": []}\n'
-    tally = torture_figures.told(printed)
-    assert (tally.crash_states, tally.faults, tally.violations) == (5, 2, [])
-    with pytest.raises(ValueError, match="violation"):
-        torture_figures.told('{"crash_states": 5, "violations": 1}')
+@pytest.mark.parametrize(
+    "printed",
+    [
+        TORTURE.replace('"violations": 0', '"violations": 1'),
+        BITS.replace('"missed": 0', '"missed": 2'),
+        '{"something": "else"}',
+        "no JSON",
+    ],
+)
+def test_figures_of_a_failure_are_none(tmp_path: Path, printed: str) -> None:
+    """Nor are those of something else; the page stays as it is."""
+    page = tmp_path / "page.md"
+    text = "".join("\n".join(campaign_figures.marks(name)) for name in campaign_figures.CAMPAIGNS)
+    page.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"figures|campaign|JSON"):
+        campaign_figures.put_into_page(printed, page)
+    assert page.read_text(encoding="utf-8") == text
+
+
+def test_the_page_has_a_place_for_each_campaign() -> None:
+    """One that cannot be shown would be run for nothing."""
+    text = RELIABILITY.read_text(encoding="utf-8")
+    for name in campaign_figures.CAMPAIGNS:
+        begin, end = campaign_figures.marks(name)
+        assert text.index(begin) < text.index(end)
 
 
 def shell(folder: Path, script: str, **environment: str) -> str:
