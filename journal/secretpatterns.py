@@ -145,7 +145,7 @@ PRIVATE_KEY = re.compile(FORMS["private_key"])
 # alone: that is ten times as fast as any other expression, and most texts end there.
 FIRST_LOOK = (
     r"passw|passp|passc|pwd|secret|creden|authori|cookie|bearer|key"
-    r"|token(?:[^s_]|s[^_]|_(?:[^c]|c[^o]|co[^u])|$)"
+    r"|token(?:[^s_]|s[^_]|s_[^io]|_(?:[^c]|c[^o]|co[^u])|s?$)"
     r"|sk-|k_live_|k_test_|whsec_|eyj|akia|asia[a-z0-9]{8}|ghp_|gho_|ghu_|ghs_|ghr_|github_pat_"
     r"|glpat-|gldt-|glrt-|glcbt-|glptt-|xox|xapp-|hooks\.slack|aiza|ya29\.|npm_|hf_|pypi-age"
     r"|sg\.[a-z0-9_-]{16}|-----begin|://[^/\"]*@"
@@ -164,9 +164,9 @@ SECOND_LOOK = (
 # A name in front of its value inside a text: as JSON or Python writes it, on a command line, in a
 # URL, in an environment, in a header. The value begins where this ends.
 IN_TEXT = re.compile(
-    r"(?P<quote>\\*[\"'])(?P<key>[^\W_][\w .:-]{0,63})(?P=quote)"
-    r"\s{0,4}[:=]\s{0,4}[bru]?(?P<opened>\\*[\"'])"
-    r"|(?<![\w.-])(?:--)?(?P<argument>[A-Za-z_][\w-]{0,63})\s{0,2}=\s{0,2}[bru]?(?P<begun>\\*[\"'])"
+    r"(?P<quote>\\{0,8}[\"'])(?P<key>[^\W_][\w .:-]{0,63})(?P=quote)"
+    r"\s{0,9}[:=]\s{0,99}[bru]?(?P<opened>\\{0,8}[\"'])"
+    r"|(?<![\w.-])(?:--)?(?P<argument>[A-Za-z_][\w-]{0,63})\s{0,2}=\s{0,2}[bru]?(?P<begun>\\{0,8}[\"'])"
     r"|(?:[?&;]\s?|(?<![\w-])--)(?P<option>[A-Za-z][\w.-]{0,63})="
     r"|(?<![\w.])(?P<variable>[A-Z][A-Z0-9_]{2,63})="
     r"|(?im:^[ \t<>*]{0,4}(?P<header>[a-z][a-z-]{2,40}):[ \t]{1,4})"
