@@ -13,7 +13,7 @@ from journal.artifacts.filesystem import FilesystemArtifacts
 from journal.backends.filesystem import FilesystemLog
 from journal.chain import hash_of
 from journal.events.artifact import ArtifactPersisted
-from journal.events.log import LogRecovered
+from journal.events.log import LogEmitted, LogRecovered
 from journal.ids import RunId
 from journal.log import EventLog, Lease
 from journal.record import Record
@@ -63,10 +63,14 @@ def check_writing(
 
 
 def _go_on(log: EventLog, lease: Lease, recovered: list[bytes]) -> None:
-    """What was recovered is a log like any other: it can be written."""
+    """What was recovered is a log like any other: it can be written, what was lost told first."""
     lines = Lines(lease.run_id)
     lines.seq, lines.link = len(recovered), hash_of(recovered[-1])
-    batch = lines.batch(2)
+    told = [
+        LogRecovered(bytes_set_aside=tail.size_bytes, sha256=tail.sha256, kept_as=tail.kept_as)
+        for tail in lease.recovered
+    ]
+    batch = lines.of([*told, LogEmitted(name="went on")])
     log.append(lease, batch)
     must(list(log.read(lease.run_id)) == [*recovered, *batch], "a new batch is not read back")
 

@@ -59,6 +59,7 @@ def live(work: Callable[[Tell], None], folder: Path, options: Sequence[str]) -> 
     there.close()
     tracer = None
     try:
+        here.recv(1)  # it does nothing of its own any more: from here on calls are counted
         tracer = _attach(pid, trace, options)
         here.send(b"1")
         told = _hear(here)
@@ -86,6 +87,7 @@ def _be(work: Callable[[Tell], None], there: socket.socket) -> None:
     """The child: never returns."""
     code = 3
     try:
+        there.sendall(b"1")
         there.recv(1)
 
         def tell(line: str) -> None:
