@@ -35,7 +35,7 @@ class Files:
     def create(self, path: str) -> int:
         """Make a new file (mode 0600), open for appending; ``FileExistsError`` if it is there."""
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | _FLAGS
-        return os.open(path, flags, 0o600)
+        return _above_streams(os.open(path, flags, 0o600))
 
     def open_append(self, path: str) -> int:
         """Open for appending: every write goes to the end, whoever else writes."""
@@ -51,7 +51,7 @@ class Files:
 
     def _open_regular(self, path: str, flags: int) -> int:
         # O_NONBLOCK: a FIFO in the place of a file must not make the open wait for a writer.
-        fd = os.open(path, flags | _FLAGS | os.O_NONBLOCK)
+        fd = _above_streams(os.open(path, flags | _FLAGS | os.O_NONBLOCK))
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise OSError(errno.EINVAL, "not a regular file", path)
@@ -193,6 +193,18 @@ class Files:
         finally:
             self.close(fd)
         return False
+
+
+def _above_streams(fd: int) -> int:
+    """A daemon closes 0 to 2; what somebody prints must not get into the next file opened."""
+    if fd > 2:
+        return fd
+    import fcntl
+
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(fd)
 
 
 _locked: set[int] = set()

@@ -5,7 +5,7 @@ SIGINT keeps its handler; it is only noted. SIGTERM, where nobody handles it, do
 does: under asyncio the main task is cancelled, under trio ``KeyboardInterrupt`` is raised, so the
 run's way out is walked and records ``run_cancelled``. Handlers are put back with the last run.
 
-Below: nothing. Above: draft, guard, phase, run, journal.
+Below: terminate. Above: draft, guard, phase, run, journal.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
+
+from journal.terminate import on_terminate
 
 _Handler = Callable[[int, FrameType | None], Any]
 
@@ -63,10 +65,9 @@ def begin() -> None:
     if callable(interrupt):
         _watch.previous[signal.SIGINT] = interrupt
         signal.signal(signal.SIGINT, _on_interrupt)
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and (
-        callable(interrupt) or _in_asyncio()
-    ):
-        _watch.previous[signal.SIGTERM] = signal.SIG_DFL
+    terminate = signal.getsignal(signal.SIGTERM)
+    if terminate in (signal.SIG_DFL, on_terminate) and (callable(interrupt) or _in_asyncio()):
+        _watch.previous[signal.SIGTERM] = terminate
         signal.signal(signal.SIGTERM, _on_terminate)
 
 

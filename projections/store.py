@@ -15,12 +15,10 @@ Below: everything of the read side but the command. Above: cli.
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-
-import anyio.to_thread
 
 from journal.artifacts.filesystem import FilesystemArtifacts
 from journal.artifacts.store import ArtifactMetadata, ArtifactStore
@@ -39,7 +37,7 @@ from projections.run_index import RunIndexRecord
 from projections.run_state import RunState
 from projections.sqlite import Index
 from projections.sqlitefile import Connection
-from projections.threads import Progress, stoppable, stream
+from projections.threads import Progress, in_thread, stoppable, stream
 from projections.timetravel.at import Point
 
 if TYPE_CHECKING:
@@ -62,6 +60,7 @@ class Projections:
     def __init__(self, find: Callable[[], Sources], root: str | None) -> None:
         self._find = find
         self._found: Sources | None = None
+        self.progress: Progress | None = None  # called, on a worker thread, while it catches up
         self._index = Index(None if root is None else str(Path(root, "index.sqlite").absolute()))
 
     @classmethod
@@ -79,22 +78,16 @@ class Projections:
             log = FilesystemLog.open(root, create=False)
             return log, FilesystemArtifacts(log.root, log.files)
 
-        opened = cls(find, root)
-        try:
+        with closing(cls(find, root)) as opened:
             yield opened
-        finally:
-            opened.close()
 
     @classmethod
     @asynccontextmanager
     async def of(cls, journal: "Journal") -> AsyncIterator["Projections"]:
         """Read what ``journal`` writes, also where it keeps its logs in memory."""
         root = getattr(journal.log, "root", None)
-        opened = cls(lambda: (journal.log, journal.artifacts), root)
-        try:
+        with closing(cls(lambda: (journal.log, journal.artifacts), root)) as opened:
             yield opened
-        finally:
-            opened.close()
 
     def close(self) -> None:
         """Close the index; leaving the context does so."""
@@ -118,7 +111,7 @@ class Projections:
         """
         reading.check_question(status, since, limit)
         return await self._ask(
-            lambda db, log: reading.list_runs(db, log, status, project, since, limit, stoppable()),
+            lambda db, log: reading.list_runs(db, log, status, project, since, limit, self._step()),
             nothing=[],
         )
 
@@ -132,7 +125,7 @@ class Projections:
         before that point, or that lost lines which were read before.
         """
         run = parse_run_id(run_id)
-        return await self._ask(lambda db, log: reading.state(db, log, run, at, stoppable()))
+        return await self._ask(lambda db, log: reading.state(db, log, run, at, self._step()))
 
     async def head(self, run_id: str) -> Head:
         """Seq, position in bytes and hash of a run's last event. Raises ``not_found``."""
@@ -157,7 +150,7 @@ class Projections:
             return whole
 
         def find(db: Connection, log: EventLog) -> RunId:
-            catch_up(db, log, progress=stoppable())
+            catch_up(db, log, progress=self._step())
             return resolve.find(db, text)
 
         return await self._ask(find)
@@ -236,7 +229,7 @@ class Projections:
         """The id of the artifact that a person means, as ``resolve`` finds runs; no ``@`` names."""
 
         def find(db: Connection, log: EventLog) -> str:
-            catch_up(db, log, progress=stoppable())
+            catch_up(db, log, progress=self._step())
             return resolve.find_artifact(db, text)
 
         return await self._ask(find)
@@ -294,11 +287,14 @@ class Projections:
 
     # -- threads -----------------------------------------------------------------------------
 
+    def _step(self) -> Progress:
+        return stoppable(self.progress)
+
     async def _artifacts(
         self, find: Callable[[Connection], Artifacts], only: RunId | None = None
     ) -> Artifacts:
         def work(db: Connection, log: EventLog) -> Artifacts:
-            return reading.artifacts(db, log, self._sources()[1], find, only, stoppable())
+            return reading.artifacts(db, log, self._sources()[1], find, only, self._step())
 
         return await self._ask(work, nothing=[])
 
@@ -326,4 +322,4 @@ class Projections:
 
     @staticmethod
     async def _in_thread(work: Callable[[], T]) -> T:
-        return await anyio.to_thread.run_sync(work)
+        return await in_thread(work)

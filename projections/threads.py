@@ -7,7 +7,9 @@ event loop. A hop to a thread costs more than reading a line, so several come al
 Below: nothing. Above: catchup, store.
 """
 
+import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -18,11 +20,37 @@ Progress = Callable[[int, int, int], None]
 """Called with (runs done, runs in all, events read so far), on a worker thread."""
 
 
+class _Left(BaseException):
+    """Nobody waits for this thread any more; seen by nobody."""
+
+
+_left: ContextVar[threading.Event | None] = ContextVar("_left", default=None)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """
+    Run ``work`` on a worker thread and wait for it; who is cancelled meanwhile stops it.
+
+    Ctrl-C cancels a task of asyncio itself, past all scopes: its thread would go on alone, for as
+    long as there is something to read, and keep the process from ending.
+    """
+    left = threading.Event()
+    before = _left.set(left)
+    try:
+        return await anyio.to_thread.run_sync(work)
+    finally:
+        left.set()
+        _left.reset(before)
+
+
 def stoppable(progress: Progress | None = None) -> Progress:
     """Progress that also ends a long reading, between two steps, once nobody waits for it."""
 
     def step(done: int, runs: int, events: int) -> None:
         check_cancelled()
+        left = _left.get()
+        if left is not None and left.is_set():
+            raise _Left
         if progress is not None:
             progress(done, runs, events)
 

@@ -30,4 +30,12 @@ def stamp_of(moment: datetime) -> str:
             reason="naive_time",
             next_action="add one, such as datetime(..., tzinfo=UTC)",
         )
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    try:
+        return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    except OverflowError as failure:  # in UTC it lies before the year 1 or after 9999
+        raise storage_error(
+            StorageErrorCode.VALIDATION_ERROR,
+            f"{moment.isoformat()} is outside of the years 1 to 9999 in UTC.",
+            reason="bad_time",
+            next_action="give a moment of these years",
+        ) from failure

@@ -4,6 +4,7 @@
 Below: errors, files, feed. Above: filesystem.
 """
 
+import os
 import uuid
 from contextlib import suppress
 
@@ -23,12 +24,27 @@ class StoreFile(msgspec.Struct):
     store_id: str
 
 
+def _check_path(path: str) -> None:
+    """Refuse with ``validation_error`` what no system takes as the name of a folder."""
+    with suppress(UnicodeEncodeError):  # a lone surrogate that stands for no byte
+        if b"\0" not in os.fsencode(path):
+            return
+    raise storage_error(
+        StorageErrorCode.VALIDATION_ERROR,
+        f"{path!a} cannot be the path of a store. Nothing was changed.",
+        operation="open",
+        reason="bad_path",
+        next_action="name a folder without a NUL character",
+    )
+
+
 def make_store(files: Files, path: str) -> None:
     """
     Make a store at ``path`` where there is nothing, or an empty folder. Raises ``OSError``.
 
     On return its names are durable, whoever made it: its maker may have died before the sync.
     """
+    _check_path(path)
     if files.status_of(f"{path}/store.json") is not None:
         files.fsync_dir(path)
         _sync_name(files, path)
@@ -87,6 +103,7 @@ def _sync_name(files: Files, path: str) -> None:
 
 def check_store(files: Files, path: str) -> StoreFile:
     """Read ``store.json``; see ``FilesystemLog.open`` for what is refused."""
+    _check_path(path)
     data = read_small(files, f"{path}/store.json", _BYTES_MAX)
     if data is None and files.status_of(f"{path}/store.json") is not None:
         data = b""  # far too long: it says no more than an empty one

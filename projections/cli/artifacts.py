@@ -4,7 +4,7 @@
 Bytes are checked against their hash before they count: small ones before the first is printed,
 large ones before the command ends with 0 or the file gets its name.
 
-Below: settings, output, render, save, exits, text, store. Above: app.
+Below: settings, meter, output, render, save, exits, text, store. Above: app.
 """
 
 import codecs
@@ -43,12 +43,14 @@ def artifacts(settings: Settings, run: str) -> None:
 
 
 async def _list(store: str, name: str) -> list["ArtifactMetadata"]:
+    from projections.cli.meter import catching_up
     from projections.store import Projections
 
     async with Projections.open(store) as runs:
-        run_id = await runs.resolve(name)
-        await runs.state(run_id)  # refuses a damaged log: half a list must not pass for the whole
-        return await runs.artifacts(run_id)
+        with catching_up(runs):
+            run_id = await runs.resolve(name)
+            await runs.state(run_id)  # refuses a damaged log: half a list is not the whole
+            return await runs.artifacts(run_id)
 
 
 def _show(found: list["ArtifactMetadata"]) -> None:

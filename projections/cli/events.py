@@ -4,10 +4,11 @@
 In a pipe the log's own bytes go through unchanged, so ``sha256sum`` and ``cmp`` agree with the
 file. Every line is checked along the chain before it is shown.
 
-Below: settings, points, filters, output, render, exits, text, store. Above: app.
+Below: settings, points, filters, meter, output, render, exits, text, store. Above: app.
 """
 
 import re
+import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import click
 from projections.cli import exits, output
 from projections.cli.points import Point, as_point
 from projections.cli.settings import Settings, common, pass_settings
-from projections.cli.text import where
+from projections.cli.text import clip, local, where
 
 if TYPE_CHECKING:
     from journal.ids import RunId
@@ -27,12 +28,23 @@ if TYPE_CHECKING:
 
 Show = Callable[[bytes, "Record"], None]
 
+_PATTERN_CHARS_SHOWN = 80
+_TAIL_MAX = 2**31
+"""No log that fits into memory has so many lines: more is all of them."""
+
 
 def _pattern(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    if value is None:
+        return None
+    shown = clip(value, _PATTERN_CHARS_SHOWN)
     try:
-        return None if value is None else re.compile(value)
+        with warnings.catch_warnings():  # of spellings that a later Python reads otherwise
+            warnings.simplefilter("ignore")
+            return re.compile(value)
     except re.error as failure:
-        raise click.BadParameter(f"{value!r} is no regular expression: {failure}.") from failure
+        raise click.BadParameter(f"{shown!r} is no regular expression: {failure}.") from failure
+    except (RecursionError, OverflowError, MemoryError) as failure:
+        raise click.BadParameter(f"{shown!r} is more than Python can compile.") from failure
 
 
 @click.command("events")
@@ -87,17 +99,21 @@ async def _print(
     settings: Settings, name: str, wanted: "Filter", follow: bool, tail: int | None
 ) -> int:
     """Print what is wanted; gives how many lines that were."""
+    from projections.cli.meter import catching_up
     from projections.store import Projections
 
     show = _for_people() if settings.for_people else _as_it_stands(follow)
     async with Projections.open(settings.store) as runs:
-        run_id = await runs.resolve(name)
+        with catching_up(runs):
+            run_id = await runs.resolve(name)
         head = await runs.head(run_id)
         wanted = wanted.at(head.seq)
+        if isinstance(wanted.first, int) and wanted.first > head.seq and not follow:
+            raise _no_such_point(run_id, wanted.first, head.seq)
         shown = 0
         after = wanted.after
         if tail is not None:
-            last_ones: deque[tuple[bytes, Record]] = deque(maxlen=tail)
+            last_ones: deque[tuple[bytes, Record]] = deque(maxlen=min(tail, _TAIL_MAX))
             async for found in _wanted(runs, run_id, wanted, after, head.seq):
                 last_ones.append(found)
             after = head.seq
@@ -113,6 +129,20 @@ async def _print(
     return shown
 
 
+def _no_such_point(run_id: str, seq: int, last_seq: int) -> Exception:
+    """Nothing printed would say "no event is like that", of events that are not there yet."""
+    from journal.errors import StorageErrorCode, storage_error
+
+    return storage_error(
+        StorageErrorCode.NOT_FOUND,
+        f"run {run_id} has events 1 to {last_seq}; there is no event {seq} to begin with.",
+        operation="events",
+        run_id=run_id,
+        reason="no_such_point",
+        next_action=f"journal events {run_id} --tail 10",
+    )
+
+
 async def _wanted(
     runs: "Projections", run_id: "RunId", wanted: "Filter", after: int, until: int | None
 ) -> AsyncIterator[tuple[bytes, "Record"]]:
@@ -126,7 +156,7 @@ async def _wanted(
 
 def _as_it_stands(at_once: bool) -> Show:
     def show(line: bytes, record: "Record") -> None:
-        output.write(line)
+        output.write_line(line)
         if at_once:
             output.flush()
 
@@ -143,7 +173,7 @@ def _for_people() -> Show:
     def show(line: bytes, record: "Record") -> None:
         text = Text()
         text.append(f"{record.seq:>6}  ", "dim")
-        text.append(record.time.astimezone().strftime("%H:%M:%S.%f")[:-3] + "  ", "dim")
+        text.append(local(record.time).strftime("%H:%M:%S.%f")[:-3] + "  ", "dim")
         text.append_text(render.level(record.level))
         text.append("  ")
         text.append_text(render.plain(f"{record.event:<18}  ", "bold"))

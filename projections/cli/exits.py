@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from projections.cli.settings import Settings
-from projections.cli.text import visible
+from projections.cli.text import visible, visible_in_json
 
 if TYPE_CHECKING:
     from journal.errors import StorageError
@@ -121,7 +121,8 @@ def tell_json(
     import json
 
     body = {"code": code, "message": message, "retryable": retryable, "details": details}
-    say(json.dumps({"error": body | {"cause": cause}}))
+    line = json.dumps({"error": body | {"cause": cause}}).encode()
+    say(visible_in_json(line).decode())
 
 
 def _lines(error: "StorageError", settings: Settings) -> Iterator[tuple[str, str]]:
@@ -193,8 +194,8 @@ def say(text: str) -> None:
     """
     Write one message to stderr; what a terminal would obey is written out.
 
-    A message that nobody reads any more is no reason to stop.
+    A message that cannot be written, to a full disk or to nobody, is no reason to stop.
     """
-    with suppress(BrokenPipeError):
+    with suppress(OSError):
         sys.stderr.write(visible(text, keep="\n\t") + "\n")
         sys.stderr.flush()

@@ -1,7 +1,7 @@
 """
 ``journal list``: the runs of a store, newest first.
 
-Below: settings, points, output, render, exits, text, run_index, store. Above: app.
+Below: settings, points, meter, output, render, exits, text, run_index, store. Above: app.
 """
 
 from datetime import UTC, datetime
@@ -59,10 +59,12 @@ def list_runs(
 async def _find(
     store: str, status: str | None, project: str | None, since: datetime | None, limit: int | None
 ) -> list["RunIndexRecord"]:
+    from projections.cli.meter import catching_up
     from projections.store import Projections
 
     async with Projections.open(store) as runs:
-        return await runs.list(status=status, project=project, since=since, limit=limit)
+        with catching_up(runs):
+            return await runs.list(status=status, project=project, since=since, limit=limit)
 
 
 def _show(found: list["RunIndexRecord"], settings: Settings, *, asked: bool) -> None:

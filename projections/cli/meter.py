@@ -3,15 +3,20 @@ Progress of long work that is not a run: runs done of all, events per second, ti
 
 Silent for the first second, so that short work says nothing. Called on a worker thread.
 
-Below: output, text. Above: verify, rebuild.
+Below: output, text, store. Above: every command that reads.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from projections.cli import output
 from projections.cli.text import amount, count, duration
+
+if TYPE_CHECKING:
+    from projections.store import Projections
 
 PATIENCE_S = 1.0
 """Work that takes less needs no progress."""
@@ -27,7 +32,6 @@ class Meter:
         self._what = what
         self._began = time.monotonic()
         self._said = self._began - QUIET_S
-        self._console = output.messages()
         self._status: Any = None
         self._last = 0, 0
 
@@ -48,12 +52,12 @@ class Meter:
         )
         if output.can_redraw():
             if self._status is None:
-                self._status = self._console.status(line)
+                self._status = output.messages().status(line)
                 self._status.start()
             self._status.update(line)
         elif now - self._said >= QUIET_S:
             self._said = now
-            self._console.print(line, soft_wrap=True)
+            output.messages().print(line, soft_wrap=True)
 
     def summary(self, done: str, found: str) -> str:
         """What was done, for the last line."""
@@ -69,3 +73,14 @@ class Meter:
     ) -> None:
         if self._status is not None:
             self._status.stop()
+
+
+@contextmanager
+def catching_up(runs: "Projections") -> Iterator[None]:
+    """Show how far reading is, in a block that asks ``runs`` and prints nothing itself."""
+    with Meter("Reading") as meter:
+        runs.progress = meter.show
+        try:
+            yield
+        finally:
+            runs.progress = None

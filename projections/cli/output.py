@@ -4,12 +4,14 @@ Stdout and stderr: bytes for a pipe, a rich console for a person.
 JSON goes out as UTF-8 whatever the locale says, and never through rich. rich honours NO_COLOR,
 FORCE_COLOR and TERM=dumb; its markup is off, because text out of a log could hold some.
 
-Below: nothing. Above: render, every command.
+Below: text. Above: render, every command.
 """
 
 import os
 import sys
 from typing import TYPE_CHECKING
+
+from projections.cli.text import visible_in_json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -26,9 +28,14 @@ def flush() -> None:
     sys.stdout.buffer.flush()
 
 
+def write_line(line: bytes) -> None:
+    """Write a line of JSON to stdout: as it is, but with nothing that a terminal would obey."""
+    write(visible_in_json(line) if stdout_is_terminal() else line)
+
+
 def write_json(model: "BaseModel") -> None:
     """Write a model to stdout as one line of JSON."""
-    write(model.model_dump_json().encode() + b"\n")
+    write_line(model.model_dump_json().encode() + b"\n")
 
 
 def console() -> "Console":

@@ -1,7 +1,7 @@
 """
 ``journal show``: the state of a run, now or at an earlier moment.
 
-Below: settings, points, output, render, exits, text, run_models, store. Above: app.
+Below: settings, points, meter, output, render, exits, text, run_models, store. Above: app.
 """
 
 from collections.abc import Iterator
@@ -55,18 +55,20 @@ class Found(NamedTuple):
 
 async def _find(store: str, typed: str, name: str, point: Point | None) -> Found:
     from journal.errors import StorageError
+    from projections.cli.meter import catching_up
     from projections.store import Projections
 
     async with Projections.open(store) as runs:
-        run_id = await runs.resolve(name)
-        try:
-            state = await runs.state(run_id, at=point)
-        except StorageError as failure:
-            if failure.info.details.reason == "no_such_point":
-                raise _no_such_point(typed, (await runs.head(run_id)).seq, failure) from None
-            raise
-        gone = await runs.writer_gone(run_id)
-        last_seq = max((await runs.head(run_id)).seq, state.seq)
+        with catching_up(runs):
+            run_id = await runs.resolve(name)
+            try:
+                state = await runs.state(run_id, at=point)
+            except StorageError as failure:
+                if failure.info.details.reason == "no_such_point":
+                    raise _no_such_point(typed, (await runs.head(run_id)).seq, failure) from None
+                raise
+            gone = await runs.writer_gone(run_id)
+            last_seq = max((await runs.head(run_id)).seq, state.seq)
     # An earlier moment was followed by others: whoever wrote then, died later, if at all.
     return Found(state, last_seq, gone and state.ended_at is None and state.seq == last_seq)
 

@@ -4,7 +4,8 @@ Text for people: what is hostile made visible, what is long made short.
 Pure functions; no clock, no terminal. Whatever comes out of a log may hold control characters,
 escape sequences and marks that turn the writing direction around: on a terminal each of them is
 written out (``\\x1b``, ``\\u202e``), so that nothing in a log can move the cursor, change colours
-or make one text look like another. What goes into a pipe is left as it is.
+or make one text look like another; in JSON as JSON's own escapes. What goes into a pipe is left as
+it is.
 
 Below: nothing. Above: render, exits, every command.
 """
@@ -33,6 +34,25 @@ def visible(text: str, keep: str = "") -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(char if _shows(char) or char in keep else _written_out(char) for char in text)
+
+
+def visible_in_json(line: bytes) -> bytes:
+    """
+    A line of JSON with the same characters written as JSON's own escapes: it means the same.
+
+    Outside of texts JSON holds none of them, so each stands in one.
+    """
+    text = line.decode("utf-8", "backslashreplace")
+    if text[:-1].isascii() and text[:-1].isprintable():
+        return line
+    return "".join(
+        char if _shows(char) or char == "\n" else _escaped(char) for char in text
+    ).encode()
+
+
+def _escaped(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def _shows(char: str) -> bool:
@@ -96,16 +116,24 @@ def count(number: int, word: str) -> str:
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
+def local(when: datetime) -> datetime:
+    """A moment in the zone of this machine, if it lies in the years 1 to 9999 there."""
+    try:
+        return when.astimezone()
+    except (OverflowError, ValueError):
+        return when
+
+
 def moment(when: datetime | None) -> str:
     """A moment in the zone of this machine, to the second."""
-    return "-" if when is None else when.astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    return "-" if when is None else local(when).strftime("%Y-%m-%d %H:%M:%S %z")
 
 
 def ago(when: datetime, now: datetime) -> str:
     """How long ago, in one unit; a date when it is more than a week, or lies ahead."""
     seconds = (now - when).total_seconds()
     if not -1 < seconds < _WEEK:
-        return when.astimezone().strftime("%Y-%m-%d")
+        return local(when).strftime("%Y-%m-%d")
     for letter, length in (("d", _DAY), ("h", _HOUR), ("m", _MINUTE)):
         if seconds >= length:
             return f"{int(seconds // length)} {letter} ago"
