@@ -6,18 +6,21 @@ the same; the next writer goes on. Raises ``Violation``, also under ``python -O`
 """
 
 import hashlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from journal.artifacts.filesystem import FilesystemArtifacts
 from journal.backends.filesystem import FilesystemLog
-from journal.chain import hash_of
+from journal.chain import encode_batch
+from journal.draft import Clock, Stamp, freeze
 from journal.events.artifact import ArtifactPersisted
+from journal.events.base import Event
 from journal.events.log import LogEmitted, LogRecovered
 from journal.ids import RunId
 from journal.log import EventLog, Lease
 from journal.record import Record
-from tests.support.logs import Lines, crash, read
+from tests.support.logs import crash, read
 
 
 class Violation(Exception):
@@ -56,23 +59,25 @@ def check_writing(
     again = log.acquire(run_id)
     must((again.head, again.recovered) == (lease.head, lease.recovered), "opened twice: not alike")
     must(list(log.read(run_id)) == recovered, "the second opening shows other lines")
-    _go_on(log, again, recovered)
+    _go_on(log, again, records)
     log.release(again)
     must(not log.head(run_id).live, "still locked after its release")
     return records
 
 
-def _go_on(log: EventLog, lease: Lease, recovered: list[bytes]) -> None:
+def _go_on(log: EventLog, lease: Lease, records: list[Record]) -> None:
     """What was recovered is a log like any other: it can be written, what was lost told first."""
-    lines = Lines(lease.run_id)
-    lines.seq, lines.link = len(recovered), hash_of(recovered[-1])
-    told = [
+    clock, stamps = Clock(time.time, records[-1].timestamp), []
+    told: list[Event] = [
         LogRecovered(bytes_set_aside=tail.size_bytes, sha256=tail.sha256, kept_as=tail.kept_as)
         for tail in lease.recovered
     ]
-    batch = lines.of([*told, LogEmitted(name="went on")])
+    for seq, event in enumerate([*told, LogEmitted(name="went on")], len(records) + 1):
+        stamps.append(Stamp(freeze(lease.run_id, event), seq, *clock.read()))
+    batch, _ = encode_batch(records[-1].hash, stamps)
     log.append(lease, batch)
-    must(list(log.read(lease.run_id)) == [*recovered, *batch], "a new batch is not read back")
+    after = list(log.read(lease.run_id))[len(records) :]
+    must(after == batch, "a new batch is not read back")
 
 
 def _check_tails(store: Path, log: FilesystemLog, lease: Lease, records: list[Record]) -> None:
