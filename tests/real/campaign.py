@@ -6,6 +6,7 @@ What a machine does not allow is said by name, with the reason.
 
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -54,9 +55,13 @@ def drill(
     command += [f"--only={each}" for each in only]
     if {"mounts", "loop"} & set(needs):
         command = [*OWN_MOUNTS, *command]
+    begun_s = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LONGEST_S)
     try:
-        return msgspec.json.decode(done.stdout.splitlines()[-1], type=Tally)
+        tally = msgspec.json.decode(done.stdout.splitlines()[-1], type=Tally)
+        took_s = time.monotonic() - begun_s
+        sys.stderr.write(f"real faults: {name}: {tally.faults} in {took_s:.0f} s\n")
+        return tally
     except (IndexError, msgspec.DecodeError):
         said = done.stderr.strip().replace("\n", " | ")[-1500:]
         return Tally(violations=[f"{name}: the drill broke ({done.returncode}): {said}"])
