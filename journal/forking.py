@@ -1,7 +1,7 @@
 """
 The part of ``Journal`` that makes runs out of other runs.
 
-Below: errors, ids, fork, parameters, salvage, secrets, log, artifacts. Above: journal.
+Below: errors, ids, events, fork, parameters, salvage, secrets, log, artifacts. Above: journal.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,12 +13,26 @@ from pydantic import BaseModel
 
 from journal.artifacts.store import ArtifactStore
 from journal.errors import StorageErrorCode, storage_error
+from journal.events.run import Parent
 from journal.fork import Forked, Store, fork
 from journal.ids import RunId, parse_run_id
 from journal.log import EventLog
 from journal.parameters import recorded_parameters
 from journal.salvage import Salvaged, salvage
 from journal.secrets import SecretsGuard
+
+
+def checked_parent(parent: Parent | None) -> Parent | None:
+    """The parent of a run that is made without a past: refuses one that says it is a fork."""
+    if parent is not None and parent.relation == "fork":
+        raise storage_error(
+            StorageErrorCode.VALIDATION_ERROR,
+            "a fork carries its past, which only forking gives it. Nothing was written.",
+            operation="create",
+            reason="fork_without_past",
+            next_action="await journal.fork(run_id, at=seq)",
+        )
+    return parent
 
 
 class Forking:

@@ -40,7 +40,7 @@ from journal.events.run import (
     WriterOpened,
 )
 from journal.events.values import checked_plan
-from journal.forking import Forking
+from journal.forking import Forking, checked_parent
 from journal.handover import Leaving, take, take_when_free
 from journal.host import writer_info
 from journal.ids import RunId, new_run_id, parse_label, parse_name, parse_run_id
@@ -163,7 +163,7 @@ class Journal(Forking):
             plan=checked_plan(plan),
             target=target,
             code=code,
-            parent=parent,
+            parent=checked_parent(parent),
         )
         drafts = [freeze(run_id, each, guard=self._guard) for each in (created, RunStarted())]
         make = partial(Writer.create, self.log, run_id, drafts, **self._services())

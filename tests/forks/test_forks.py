@@ -6,7 +6,8 @@ import pytest
 
 from journal import Journal
 from journal.errors import StorageError, StorageErrorCode
-from journal.ids import RunId, parse_run_id
+from journal.events.run import Parent
+from journal.ids import RunId, new_run_id, parse_run_id
 from journal.testing import records
 from projections import Projections
 from tests.forks.damage import folder_of, trace
@@ -194,3 +195,12 @@ async def test_a_closed_journal_makes_no_fork(journal: Journal) -> None:
         with pytest.raises(StorageError) as raised:
             await make(run_id)
         assert raised.value.code is StorageErrorCode.CLOSED
+
+
+async def test_a_run_without_a_past_is_no_fork(journal: Journal) -> None:
+    """A log that says it goes on from somewhere, and cannot say from what, would be damage."""
+    parent = Parent(relation="fork", run_id=new_run_id(), seq=1, hash="0" * 64)
+    with pytest.raises(StorageError) as raised:
+        journal.run(project="nightly", parent=parent)
+    assert raised.value.code is StorageErrorCode.VALIDATION_ERROR
+    assert list(journal.log.runs()) == []
