@@ -167,14 +167,17 @@ def _without_secrets(
     plain["data"] = cleaner.value(plain["data"])
     if whole.actor is not None:
         plain["actor"] = cleaner.text(whole.actor)
+    plain["message"] = cleaner.text(cleaner.mask(whole.message))
+    if not cleaner.count:
+        return encoded, whole
+    decoder = _middle_decoder(kind)
     try:
-        event = whole.data if not cleaner.count else msgspec.convert(plain["data"], kind)
-        text = _sentence(event, whole.phase) if told else cleaner.mask(whole.message)
-        plain["message"] = clip(cleaner.text(text), MESSAGE_CHARS_MAX)
-        if not cleaner.count:
-            return encoded, whole
+        back = decoder.decode(_encode(plain))
+        if told:
+            plain["message"] = cleaner.text(_sentence(back.data, whole.phase))
+        plain["message"] = clip(plain["message"], MESSAGE_CHARS_MAX)
         cleaned = _encode(plain)
-        back = _middle_decoder(kind).decode(cleaned)
+        back = decoder.decode(cleaned)
     except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError) as failure:
         why = "it holds a secret, and its types do not admit what stands in a secret's place"
         raise _refused(kind, why) from failure
