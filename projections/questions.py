@@ -17,7 +17,7 @@ from journal.artifacts.store import ArtifactMetadata
 from journal.ids import RunId
 from projections.artifact_index import metadata_of
 from projections.run_index import UNREADABLE, RunIndexRecord
-from projections.seals import decoding, opened, run_id_of
+from projections.seals import opened, run_id_of
 from projections.sqlite import IndexDamaged
 from projections.sqlitefile import Connection
 from projections.times import stamp_of
@@ -49,7 +49,8 @@ def runs(
         f"{_RUN} {where} ORDER BY created_at DESC, run_id DESC LIMIT ?",
         (*map(_asked, given.values()), -1 if limit is None else min(limit, _MOST)),
     )
-    return [_as_asked(_record(row), status=status, project=project) for row in rows]
+    asked = {"status": status, "project": project}
+    return [_as_asked(_record(row), **asked) for row in rows]
 
 
 def run(db: Connection, run_id: str) -> RunIndexRecord | None:
@@ -140,15 +141,25 @@ def _as_asked(found: _M, **wanted: str | None) -> _M:
 
 
 def _record(row: tuple[object, ...]) -> RunIndexRecord:
-    run_id, *_, body = opened(row, str, str, str, str, bytes)
-    with decoding("a record"):
-        return _as_asked(RunIndexRecord.model_validate_json(body), run_id=run_id)
+    run_id, _, _, _, body = opened(row, str, str, str, str, bytes)
+    try:
+        found = RunIndexRecord.model_validate_json(body)
+    except ValueError as failure:
+        raise IndexDamaged("a record does not parse") from failure
+    if found.run_id != run_id:
+        raise IndexDamaged("a record of another run")
+    return found
 
 
 def _metadata(row: tuple[object, ...]) -> ArtifactMetadata:
     run_id, *_, body = opened(row, str, str, int, str, str, str, str, bytes)
-    with decoding("an artifact"):
-        return _as_asked(metadata_of(body), run_id=run_id)
+    try:
+        found = metadata_of(body)
+    except ValueError as failure:
+        raise IndexDamaged("an artifact does not parse") from failure
+    if found.run_id != run_id:
+        raise IndexDamaged("an artifact of another run")
+    return found
 
 
 def counts(db: Connection) -> tuple[int, int, int, int]:

@@ -11,7 +11,7 @@ Below: sqlite. Above: rows, questions.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -25,23 +25,25 @@ def sealed(*columns: object) -> tuple[Any, ...]:
     return *columns, _seal(columns)
 
 
-def opened(row: Sequence[object], *kinds: type) -> tuple[Any, ...]:
+def opened(row: tuple[object, ...], *kinds: type) -> tuple[Any, ...]:
     """The columns of a sealed row, without the seal, each of its kind or ``None``."""
-    columns, seal = tuple(row[:-1]), row[-1]
-    if seal != _seal(columns) or not are(columns, *kinds):
+    columns = row[:-1]
+    if row[-1] != _seal(columns) or not are(columns, *kinds):
         raise IndexDamaged("a row is not what was written")
     return columns
 
 
-def _seal(columns: Sequence[object]) -> bytes:
+def _seal(columns: tuple[object, ...]) -> bytes:
     # ascii() says the same on every version of Python. A body is long, so it goes in as it is.
-    *short, last = columns
-    body = last if isinstance(last, bytes) else ascii(last).encode()
-    return blake2b(ascii(short).encode() + body, digest_size=16).digest()
+    last = columns[-1]
+    body = last if type(last) is bytes else ascii(last).encode()
+    return blake2b(ascii(columns[:-1]).encode() + body, digest_size=16).digest()
 
 
-def are(columns: Sequence[object], *kinds: type) -> bool:
+def are(columns: tuple[object, ...], *kinds: type) -> bool:
     """Whether each column is of its kind, or ``None``."""
+    if tuple(map(type, columns)) == kinds:
+        return True
     return len(columns) == len(kinds) and all(
         each is None or type(each) is kind for each, kind in zip(columns, kinds, strict=True)
     )

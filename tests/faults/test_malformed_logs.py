@@ -16,6 +16,7 @@ from journal.events.registry import UnknownEvent
 from journal.limits import LINE_BYTES_MAX_READ
 from journal.workers import Workers
 from journal.writer import Writer
+from projections.verify import verify
 from tests.support.disks import UnsyncedFiles
 from tests.support.logs import Lines, StoredRun, code_of, snapshot
 from tests.support.writers import OPENING, SilentBridge, append
@@ -61,6 +62,7 @@ def test_a_malformed_line_that_was_acknowledged_is_refused(run: StoredRun, what:
     before = run.events.read_bytes()
     assert code_of(run.read) == CODES[what]
     assert code_of(run.log.acquire, RUN) == CODES[what]
+    assert (CODES[what], 3) in [(each.code, each.seq) for each in verify(run.log, None, None)]
     assert run.events.read_bytes() == before
 
 
