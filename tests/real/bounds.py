@@ -141,7 +141,7 @@ def _little_memory(folder: Path, every: int) -> int:
     stored = sink.commit()
     acknowledged = 2
     for spare_mb in range(0, 60, 2 if every == 1 else 15):
-        with limited(resource.RLIMIT_AS, _memory_bytes() + spare_mb * 1_000_000):
+        with limited(resource.RLIMIT_AS, memory_bytes() + spare_mb * 1_000_000):
             code = _code(partial(log.append, lease, batch)) if acknowledged == 2 else ""
             read = _code(lambda: artifacts.read_all(RUN, stored.sha256, stored.size_bytes))
         must(code in {"fine", "", "unavailable"} or "closed" in code, f"append: {code}")
@@ -160,7 +160,8 @@ def _little_memory(folder: Path, every: int) -> int:
     return met
 
 
-def _memory_bytes() -> int:
+def memory_bytes() -> int:
+    """What this process has of address space, as ``RLIMIT_AS`` counts it."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     return pages * resource.getpagesize()
 

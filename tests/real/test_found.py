@@ -16,6 +16,7 @@ from projections.inspect import check_store
 from projections.sqlite import Index
 from tests.real.looking import RUNS, CatchingUp, Rebuilding
 from tests.real.scenarios import RUN
+from tests.rules.sources import ROOT
 from tests.support.logs import Lines, read
 from tests.support.writers import OPENING
 
@@ -128,3 +129,35 @@ def test_runs_that_begin_together_do_not_sweep_each_other(tmp_path: Path) -> Non
     assert sorted(log.runs()) == sorted(RUNS[:2])
     assert [len(read(log, run_id)) for run_id in log.runs()] == [2, 2]
     assert [path.name for path in Path(log.folder(RUN)).parent.glob(".*")] == []
+
+
+READ = """
+import resource, sys
+from journal.artifacts.filesystem import FilesystemArtifacts
+from journal.backends.filesystem import FilesystemLog
+from journal.errors import StorageError
+from tests.real.bounds import limited, memory_bytes
+from tests.support.logs import Lines
+
+lines = Lines()
+log = FilesystemLog.open(sys.argv[1])
+log.release(log.create(lines.run_id, lines.batch()))
+artifacts = FilesystemArtifacts(log.root)
+sink = artifacts.begin(lines.run_id)
+for _ in range(64):
+    sink.write(b"a" * 1_000_000)
+stored = sink.commit()
+for spare_mb in (8, 40, 80):
+    with limited(resource.RLIMIT_AS, memory_bytes() + spare_mb * 1_000_000):
+        try:
+            artifacts.read_all(lines.run_id, stored.sha256, stored.size_bytes)
+        except StorageError as failure:
+            print(failure.code.value)
+"""
+
+
+def test_an_artifact_that_does_not_fit_into_memory_is_refused(tmp_path: Path) -> None:
+    """Case 16: its pieces fitted, and joining them raised a bare MemoryError."""
+    command = [sys.executable, "-c", READ, str(tmp_path / "store")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert (set(done.stdout.split()), done.stderr) == ({"unavailable"}, "")
