@@ -11,11 +11,12 @@ Below: errors, limits, secretpatterns. Above: artifacts.models, codec, draft, pa
 
 import re
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator
 from pydantic_core import SchemaValidator, core_schema
 
 from journal.errors import StorageErrorCode, storage_error
@@ -47,13 +48,15 @@ def marker(name: str) -> str:
     return f"[redacted:{name}]"
 
 
-def _names(value: Any) -> Any:
-    if isinstance(value, set | list | tuple):
-        return frozenset(value)
-    return value
+def _names(value: Any) -> frozenset[str]:
+    if not isinstance(value, set | frozenset) or not all(isinstance(name, str) for name in value):
+        raise ValueError("a set of names is wanted")
+    if not all(map(words_of, value)):
+        raise ValueError("a name needs a letter or a digit")
+    return frozenset(value)
 
 
-Names = Annotated[frozenset[str], BeforeValidator(_names)]
+Names = Annotated[AbstractSet[str], PlainValidator(_names)]
 
 
 class SecretsGuard(BaseModel):
@@ -81,14 +84,6 @@ class SecretsGuard(BaseModel):
         frozenset(), description="names and forms that are left alone, such as 'token' or 'jwt'"
     )
     well_known: bool = Field(True, description="whether the well-known names and forms count")
-
-    @field_validator("keys", "allow")
-    @classmethod
-    def _has_words(cls, names: frozenset[str]) -> frozenset[str]:
-        for name in names:
-            if not words_of(name):
-                raise ValueError("a name needs a letter or a digit")
-        return names
 
     @field_validator("patterns")
     @classmethod
