@@ -23,8 +23,9 @@ _LONGEST_S = 3600.0
 def run(*, budget_s: float, seed: int = 1, names: tuple[str, ...] = ()) -> Tally:
     """Every drill, or those of ``names``, in about ``budget_s`` seconds on two cores."""
     wanted = sorted(names or DRILLS, key=lambda name: -DRILLS[name].weight)
+    tally = Tally(not_run=[reason for name in wanted if (reason := not_here(name))])
+    wanted = [name for name in wanted if not not_here(name)]
     whole = sum(DRILLS[name].weight for name in wanted)
-    tally = Tally()
     with ThreadPoolExecutor(LANES) as lanes:
         begun = [
             lanes.submit(
@@ -37,6 +38,12 @@ def run(*, budget_s: float, seed: int = 1, names: tuple[str, ...] = ()) -> Tally
     return tally
 
 
+def not_here(name: str) -> str:
+    """Why this machine does not allow a drill, by its name; empty if it does."""
+    missing = [reason for need in DRILLS[name].needs if (reason := lacks(need))]
+    return f"{name}: {missing[0]}" if missing else ""
+
+
 def drill(
     name: str,
     *,
@@ -46,14 +53,12 @@ def drill(
     only: tuple[str, ...] = (),
 ) -> Tally:
     """One drill in a process of its own; a process that breaks is a violation, too."""
-    needs = DRILLS[name].needs
-    missing = [reason for need in needs if (reason := lacks(need))]
-    if missing:
-        return Tally(not_run=[f"{name}: {missing[0]}"])
+    if not_here(name):
+        return Tally(not_run=[not_here(name)])
     command = [sys.executable, "-m", "tests.real.drills", name, f"--seed={seed}"]
     command += [f"--seconds={budget_s}", *(["--small"] if small else [])]
     command += [f"--only={each}" for each in only]
-    if {"mounts", "loop"} & set(needs):
+    if {"mounts", "loop"} & set(DRILLS[name].needs):
         command = [*OWN_MOUNTS, *command]
     begun_s = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LONGEST_S)

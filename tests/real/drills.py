@@ -34,8 +34,12 @@ def _killing(terms: Terms) -> Tally:
     return kill_rounds(terms, runs=8 if terms.small else 64, rounds=1 if terms.small else 5)
 
 
-def _losing_power(terms: Terms) -> Tally:
-    return power_rounds(terms, runs=4 if terms.small else 16, rounds=1 if terms.small else 12)
+def _losing_power(kind: str) -> Callable[[Terms], Tally]:
+    def run(terms: Terms) -> Tally:
+        runs, rounds = (4, 1) if terms.small else (16, 12)
+        return power_rounds(terms, kind, runs=runs, rounds=rounds)
+
+    return run
 
 
 _WEIGHTS = {"rebuilding": 4.0, "making-index": 3.0, "repairing": 2.0, "deleting": 0.5}
@@ -43,7 +47,8 @@ _WEIGHTS = {"rebuilding": 4.0, "making-index": 3.0, "repairing": 2.0, "deleting"
 DRILLS: dict[str, Drill] = {
     **{name: Drill(inject, ("strace",), _WEIGHTS.get(name, 1.5)) for name in SCENARIOS},
     "killing": Drill(_killing, weight=3.0),
-    "losing-power": Drill(_losing_power, ("loop",), 3.0),
+    "losing-power": Drill(_losing_power("ext4"), ("loop", "mkfs.ext4"), 3.0),
+    "losing-power-xfs": Drill(_losing_power("xfs"), ("loop", "mkfs.xfs"), 3.0),
     "filling": Drill(fill_rounds, ("mounts",)),
     "bounding": Drill(bound_rounds),
     "refusing": Drill(place_rounds, ("root", "mounts")),

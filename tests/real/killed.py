@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -171,17 +172,18 @@ def kill_rounds(terms: Terms, *, runs: int, rounds: int) -> Tally:
         return _rounds(terms, runs, rounds, one)
 
 
-def power_rounds(terms: Terms, *, runs: int, rounds: int) -> Tally:
+def power_rounds(terms: Terms, kind: str, *, runs: int, rounds: int) -> Tally:
     """Power lost at a random moment, round after round, on one disk."""
     with tempfile.TemporaryDirectory(prefix="real-") as name:
         folder = Path(name)
-        disk = Disk(folder)
+        disk = Disk(folder, kind)
+        ways = cycle([False, False, True])
 
         def one(moment_s: float) -> None:
             with disk.mounted() as place, loaded(place / "store", folder, runs) as load:
                 load.wait_for_all()
                 time.sleep(moment_s)
-                disk.lose_power()
+                disk.lose_power(log_flushed=next(ways))
                 load.let_end(_LET_THEM_NOTICE_S)
             with disk.mounted() as place:
                 boot(place / "store")

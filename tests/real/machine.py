@@ -21,10 +21,12 @@ OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private")
 
 @cache
 def lacks(need: str) -> str:
-    """Why ``need`` is not to be had here; empty if it is."""
+    """Why ``need``, a probe or a program, is not to be had here; empty if it is."""
     if sys.platform != "linux":
         return "needs Linux"
-    return _PROBES[need]()
+    if need in _PROBES:
+        return _PROBES[need]()
+    return "" if shutil.which(need) else f"{need} is not installed"
 
 
 def _strace() -> str:

@@ -1,8 +1,9 @@
 """
-A disk that loses its power: ext4 on a loop device, shut down by ``FS_IOC_SHUTDOWN``.
+A disk that loses its power: a loop device whose file system is shut down by ``FS_IOC_SHUTDOWN``.
 
-The hardest way of it: the file system's own log is not flushed either, so that all that was not
-synced is really gone after the next mount. What a process then finds is what power loss leaves.
+In two ways. The hardest: the file system's own log is not flushed either, so that all that was not
+synced is gone after the next mount. The other: that log is flushed, so that names and sizes are
+there whose data is not. What a process then finds is what power loss leaves.
 """
 
 import fcntl
@@ -17,18 +18,19 @@ from tests.real.machine import mounted
 from tests.support.logs import of_another_boot
 
 _SHUTDOWN = 0x8004_587D  # _IOR('X', 125, __u32)
-_NOT_EVEN_THE_LOG = 2
+_LOG_FLUSHED, _NOT_EVEN_THE_LOG = 1, 2
+_SIZE_MB = {"ext4": 96, "xfs": 320}
 
 
 class Disk:
-    """An ext4 of so many MB in a file; mount it as often as you like."""
+    """A file system in a file; mount it as often as you like."""
 
-    def __init__(self, folder: Path, size_mb: int = 96) -> None:
+    def __init__(self, folder: Path, kind: str) -> None:
         self._image = folder / "image"
         self.place = folder / "disk"
         with self._image.open("wb") as image:
-            image.truncate(size_mb * 1024 * 1024)
-        subprocess.run(["mkfs.ext4", "-q", str(self._image)], check=True, capture_output=True)
+            image.truncate(_SIZE_MB[kind] * 1024 * 1024)
+        subprocess.run([f"mkfs.{kind}", "-q", str(self._image)], check=True, capture_output=True)
 
     @contextmanager
     def mounted(self) -> Iterator[Path]:
@@ -36,11 +38,12 @@ class Disk:
         with mounted(self.place, "-o", "loop", str(self._image)) as place:
             yield place
 
-    def lose_power(self) -> None:
+    def lose_power(self, *, log_flushed: bool) -> None:
         """From now on nothing is written or read any more; what was not synced is gone."""
+        how = _LOG_FLUSHED if log_flushed else _NOT_EVEN_THE_LOG
         fd = os.open(self.place, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.ioctl(fd, _SHUTDOWN, struct.pack("I", _NOT_EVEN_THE_LOG))
+            fcntl.ioctl(fd, _SHUTDOWN, struct.pack("I", how))
         finally:
             os.close(fd)
 

@@ -52,9 +52,10 @@ def test_a_killed_writer_of_many_runs_loses_nothing() -> None:
     assert sample("killing").crash_states == 8
 
 
-def test_a_disk_that_loses_its_power_keeps_what_was_acknowledged() -> None:
-    """Cases 4, 11 and 18: ext4, shut down under its writers; the unsynced is really gone."""
-    sample("losing-power")
+@pytest.mark.parametrize("name", ["losing-power", "losing-power-xfs"])
+def test_a_disk_that_loses_its_power_keeps_what_was_acknowledged(name: str) -> None:
+    """Cases 4, 11 and 18: ext4 (xfs), shut down under its writers; the unsynced is really gone."""
+    sample(name)
 
 
 def test_a_full_disk_is_refused_and_gone_on_from() -> None:
