@@ -4,7 +4,7 @@
 Opening a run for writing does that by itself, but for a checkpoint that is wrong; this does it
 alone, and says beforehand what it would do. Damage is refused: nothing is repaired by guessing.
 
-Below: settings, output, journal, text, store, verify. Above: app.
+Below: settings, output, findings, journal, text, store, projections.verify. Above: app.
 """
 
 import hashlib
