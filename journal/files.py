@@ -253,10 +253,11 @@ def make_folders(files: Files, base: str, relative: str, durable: set[str]) -> s
         if path in durable:
             continue
         if not files.is_folder(path):
-            with contextlib.suppress(FileExistsError):
+            try:
                 files.mkdir(path)
-            if not files.is_folder(path):  # a link, say, that leads away: nothing is made behind it
-                raise NotADirectoryError(errno.ENOTDIR, "not a folder", path)
+            except FileExistsError:
+                if not files.is_folder(path):  # a link leads away: nothing is made behind it
+                    raise NotADirectoryError(errno.ENOTDIR, "not a folder", path) from None
         files.fsync_dir(parent)
         durable.add(path)
     return path

@@ -278,7 +278,8 @@ class FilesystemLog(Beside):
         try:
             yield fd
         finally:
-            self.files.close(fd)
+            with suppress(OSError):  # what was read was read; a generator's end has no one to tell
+                self.files.close(fd)
 
     def runs(self, failures: list[StorageError] | None = None) -> Iterator[RunId]:
         """All runs in the store, oldest day first; see ``EventLog.runs``."""
