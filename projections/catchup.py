@@ -206,8 +206,12 @@ class _Reading:
         if info.live:
             return False
         # Whoever held the lock a moment before it was asked about may have written behind the
-        # head that was read; with nobody there, a second look sees the end.
-        return self._log.head(run_id).head == info.head
+        # head that was read; with nobody there, a second look sees the end. What its writer left
+        # behind that end, not acknowledged, is shown after a reboot, and no feed will tell of it.
+        return (
+            self._log.head(run_id).head == info.head
+            and self._log.extent(run_id).size_bytes == info.head.position
+        )
 
     def _add(self, visit: _Visit) -> None:
         self._pending.append(visit)

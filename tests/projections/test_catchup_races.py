@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from journal.backends.filesystem import FilesystemLog
 from journal.errors import StorageErrorCode
 from journal.events import run
 from journal.log import Changes, EventLog, Head, HeadInfo
@@ -18,6 +19,7 @@ from projections.sqlitefile import Connection, connect
 from tests.projections.helpers import ERROR, Writer, created, stored
 from tests.projections.indexes import Between, dump, fresh, kill, statuses, visit
 from tests.rules.sources import ROOT
+from tests.support.logs import of_another_boot
 
 
 @pytest.mark.parametrize("moment", ["changes", "head", "read"])
@@ -58,6 +60,25 @@ def test_a_line_between_the_end_and_the_lock_is_not_lost(log: EventLog, index: I
     visit(index, log)
     assert list(statuses(index).values()) == ["running"]
     assert index.use(rows.watched) == []
+
+
+def test_a_batch_that_only_a_reboot_brings_to_light_is_not_missed(
+    tmp_path: Path, index: Index
+) -> None:
+    """Case 63: its writer died between the write and the watermark; nobody will announce it."""
+    log = FilesystemLog.open(tmp_path / "store")
+    writer = Writer(log).write(created())
+    head = Path(log.folder(writer.run_id)) / "head"
+    before = head.read_bytes()
+    writer.write(run.RunStarted())
+    head.write_bytes(before)
+    kill(log, writer)
+    visit(index, log)
+    assert list(statuses(index).values()) == ["pending"]
+    of_another_boot(head)
+    visit(index, log)
+    assert list(statuses(index).values()) == ["running"]
+    assert dump(index) == fresh(log)
 
 
 @pytest.mark.parametrize("moment", ["changes", "head", "read"])
