@@ -135,7 +135,7 @@ def test_an_ambiguous_name_is_exit_3_and_says_which(journal: Command) -> None:
 
 @pytest.mark.parametrize("name", ["../../etc", "x" * 300, "@oldest", "", "%", "01a2'; --"])
 def test_a_name_that_is_none_is_not_found(finished: Finished, name: str) -> None:
-    """Case 76: nothing that is typed becomes a path or a statement."""
+    """Case 76 and Security, names: nothing that is typed becomes a path or a statement."""
     ran = finished[0]("show", name)
     assert ran.returncode == 3
     assert "Traceback" not in ran.stderr

@@ -2,11 +2,12 @@
 Finds the tests that say which case they cover.
 
 A test says so where its docstring, or a paragraph of it, begins: ``Case 21: …``, ``Cases 21, 23 and
-45: …``, ``Cases 58 to 67: …``, ``Security, terminal: …``; or where its name ends:
-``test_…_case_21``, ``test_…_cases_12_13_16``. The words after the numbers are free. Parts of the
-campaigns of ``make torture`` say it in their docstrings too; they are shown beside the tests.
-A file that is all about one item of the security list says so in its own docstring; its tests
-then may say ``Security: …`` alone.
+45: …``, ``Cases 58 to 67: …``, ``Security, terminal: …``, ``Case 81 and Security, modes: …``; or
+where its name ends: ``test_…_case_21``, ``test_…_cases_12_13_16``. The words behind are free.
+
+Parts of the campaigns of ``make torture`` say it in their docstrings too; they are shown beside the
+tests. A file that is all about one item of the security list says so in its own docstring; its
+tests then may say ``Security: …`` alone.
 """
 
 import ast
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from tests.rules.sources import Module, modules
 
 _NAMED = re.compile(r"(?:\A|\n\n)Cases? (?P<numbers>[0-9]+(?:(?:,? and |, | to )[0-9]+)*)\b")
-_SECURITY = re.compile(r"(?:\A|\n\n)Security(?:, (?P<what>[a-z]+))?\b")
+_SECURITY = re.compile(r"(?:\A|\n\n|\ACases? [0-9a-z, ]+ and )Security(?:, (?P<what>[a-z]+))?\b")
 _IN_NAME = re.compile(r"_cases?((?:_[0-9]+)+)\Z")
 
 

@@ -90,6 +90,7 @@ def test_a_test_says_its_case_where_its_docstring_begins_or_its_name_ends() -> N
         '    """It says nothing.\n\n    Case 5: in a paragraph of its own."""\n'
         "class TestC:\n"
         '    def test_d(self):\n        """Security, terminal: shown."""\n'
+        'def test_f():\n    """Cases 7 and 81 and Security, modes: both."""\n'
         'def test_e():\n    """As in case 9, where Case 8: is prose."""\n'
         'def helper():\n    """Case 1: of no test."""\n'
     )
@@ -98,6 +99,7 @@ def test_a_test_says_its_case_where_its_docstring_begins_or_its_name_ends() -> N
         "test_a": ({3, 4, 6, 7}, set()),
         "test_b_cases_12_13": ({5, 12, 13}, set()),
         "test_d": (set(), {"terminal"}),
+        "test_f": ({7, 81}, {"modes"}),
         "test_e": (set(), set()),
     }
 

@@ -68,7 +68,7 @@ def test_a_malformed_line_that_was_acknowledged_is_refused(run: StoredRun, what:
 
 @pytest.mark.parametrize("where", ["tail", "acknowledged"])
 def test_a_line_over_the_cap_is_refused_in_bounded_memory(run: StoredRun, where: str) -> None:
-    """Case 33: it is never held as a whole, however long it is."""
+    """Case 33 and Security, bounds: it is never held as a whole, however long it is."""
     assert run.lease is not None
     text = b"x" * (4 * LINE_BYTES_MAX_READ)
     line = chained(body_of(3, b'{"data":{"x":"%b"}}' % text, b"[3,1]"), run.lines.link)

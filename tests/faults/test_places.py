@@ -69,7 +69,7 @@ def bounded(call: Callable[[], object]) -> str:
 @pytest.mark.parametrize("what", STRANGERS)
 @pytest.mark.parametrize("name", ["events.jsonl", "head", "lock"])
 def test_what_is_no_regular_file_is_refused(tmp_path: Path, name: str, what: str) -> None:
-    """Case 38: never followed, never waited for, never written to, by readers and writers."""
+    """Case 38 and Security, links: never followed, waited for or written to, by nobody."""
     run = StoredRun(tmp_path / "store").write(2).close()
     STRANGERS[what](run.folder / name)
     before = os.lstat(run.folder / name)
@@ -206,7 +206,7 @@ def test_a_sparse_log_of_ten_terabytes_takes_bounded_work(tmp_path: Path, state:
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_nothing_is_readable_by_others_whatever_the_umask(tmp_path: Path, umask: int) -> None:
-    """Case 81: a log may hold what only its owner should see."""
+    """Case 81 and Security, modes: a log may hold what only its owner should see."""
     before = os.umask(umask)
     try:
         run = StoredRun(tmp_path / "store").write(1)

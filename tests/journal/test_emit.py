@@ -108,7 +108,7 @@ async def test_what_is_no_neutral_or_no_valid_event_is_refused_at_the_call(
 async def test_a_full_queue_refuses_and_then_takes_again(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Case 55: memory is bounded however slow the disk is; awaiting a receipt makes room."""
+    """Case 55 and Security, bounds: however slow the disk is; awaiting a receipt makes room."""
     monkeypatch.setattr(intake, "QUEUE_LINES_MAX", 100)
     files = GatedFiles()
     async with journal_on(store, files) as journal, journal.run(project="nightly") as run:

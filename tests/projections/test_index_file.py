@@ -131,7 +131,7 @@ def test_a_damaged_index_is_made_anew(
 def test_a_link_beside_the_index_is_not_written_through(
     path: Path, index: Index, log: MemoryLog, tmp_path: Path
 ) -> None:
-    """Security: SQLite follows links, and would write over whatever lies at the end of one."""
+    """Security, links: SQLite follows them, and would write over what lies at the end of one."""
     outside = tmp_path / "outside"
     outside.write_text("somebody's")
     for name in ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm"):

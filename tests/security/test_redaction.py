@@ -1,4 +1,4 @@
-"""No byte of a secret reaches a disk: whatever event it stood in, and whatever artifact."""
+"""Security, secrets: no byte of one reaches a disk, whatever event or artifact it stood in."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress

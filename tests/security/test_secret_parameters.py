@@ -1,4 +1,4 @@
-"""Secret parameters: recorded by name, given to the phases, supplied again by whoever resumes."""
+"""Security, secrets: parameters are recorded by name, and supplied again by whoever resumes."""
 
 import json
 from pathlib import Path

@@ -109,7 +109,7 @@ def test_a_label_is_longer_than_a_partition_and_has_the_same_rules() -> None:
     ],
 )
 def test_a_run_id_that_is_no_plain_uuid7_is_refused(text: object) -> None:
-    """Case 76: a run id alone gives a path, so there is one spelling of it and no other."""
+    """Case 76 and Security, names: a run id alone gives a path, so it has one spelling."""
     assert refusal(parse_run_id, text).info.details.reason == "bad_run_id"
 
 
@@ -146,7 +146,7 @@ def test_a_digest_is_64_hex_digits(text: str) -> None:
 
 @pytest.mark.parametrize("text", [*NEVER, "a" * 63, "a" * 65, "A" * 64, "g" * 64, "a" * 64 + "\n"])
 def test_anything_else_is_no_digest(text: object) -> None:
-    """Case 76: a digest out of a log becomes a path inside the run's folder."""
+    """Case 76 and Security, names: a digest out of a log becomes a path in the run's folder."""
     assert refusal(parse_digest, text).info.details.reason == "bad_sha256"
 
 
