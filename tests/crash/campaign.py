@@ -21,7 +21,7 @@ from tests.crash.life import Life, Point
 from tests.crash.losses import Unsynced
 from tests.crash.oracle import Truth
 from tests.crash.scripts import AFTER
-from tests.crash.states import State, begun, ended, flippable
+from tests.crash.states import State, begun, flippable
 
 VIOLATIONS_KEPT = 20
 
@@ -47,17 +47,21 @@ class Plan(msgspec.Struct, frozen=True):
     How much of all there is.
 
     ``step``: of torn chunks and of parts of writes every so many bytes; ``second``: after one of so
-    many disks another life begins; ``second_step``: ``step`` for its crashes; ``faulted``: how many
-    losses for each moment of a life after an error; ``fault_every``: one of so many faults.
+    many disks another life begins; ``second_step``: ``step`` for its crashes; ``second_faults``:
+    with how many errors it is lived again; ``faulted``: how many losses for each moment of a life
+    after an error; ``part``: of the moments of a first life, and of its errors, only the first of
+    two, the second of two, …; ``fault_every``: one of so many faults.
     """
 
     step: int = 16
     second: int = 200
     second_step: int = 64
+    second_faults: int = 2
     faulted: int = 4
     fault_every: int = 1
     seed: int = 1
     states_max: int | None = None
+    part: tuple[int, int] = (0, 1)
 
 
 class Campaign:
@@ -83,7 +87,8 @@ class Campaign:
         life = begun(script, Disk(), Truth(), 1)
         self._blame(script, life)
         kept = []
-        for state in self._ends(script, life, self.plan.step):
+        mine = [point for number, point in enumerate(life.points) if self._mine(number)]
+        for state in self._ends(script, mine, self.plan.step):
             if self._open(state) and self._chance.randrange(self.plan.second) == 0:
                 kept.append(state)
             if self.done:
@@ -94,16 +99,29 @@ class Campaign:
             if self.done:
                 return
 
-    def second(self, state: State) -> None:
-        """Another life on the disk of ``state``, ended everywhere."""
+    def second(self, state: State, most: int | None = None) -> None:
+        """
+        Another life on the disk of ``state``, ended everywhere, and with some errors.
+
+        ``most``: so many losses for each of its moments.
+        """
         for after in AFTER:
-            name = f"{state.name}/{after}"
-            life = begun(after, state.disk.copy(), state.truth, 2)
-            self._blame(name, life)
-            for inner in self._ends(name, life, self.plan.second_step):
-                self._open(inner)
-                if self.done:
-                    return
+            life = begun(after, state.disk(), state.point.truth, 2)
+            self._second(state, after, life, most)
+            errors = list(faults(life.operations, self.plan.second_step, None))
+            for fault in self._chance.sample(errors, min(self.plan.second_faults, len(errors))):
+                name = f"{after}!{fault}"
+                life = begun(name, state.disk(), state.point.truth, 2)
+                self.count.faults += 1
+                self._second(state, name, life, self.plan.faulted)
+
+    def _second(self, state: State, after: str, life: Life, most: int | None) -> None:
+        name = f"{state.name}/{after}"
+        self._blame(name, life)
+        for inner in self._ends(name, life.points, self.plan.second_step, most):
+            if self.done:
+                return
+            self._open(inner)
 
     def faults(self, script: str, failing: str | None = None) -> None:
         """
@@ -113,16 +131,20 @@ class Campaign:
         """
         whole = begun(script, Disk(), Truth(), 1)
         for number, fault in enumerate(faults(whole.operations, self.plan.step, failing)):
-            if number % self.plan.fault_every:
+            if number % self.plan.fault_every or not self._mine(number // self.plan.fault_every):
                 continue
             name = f"{script}!{fault}"
             life = begun(name, Disk(), Truth(), 1)
             self.count.faults += 1
             self._blame(name, life)
-            for state in self._ends(name, life, self.plan.second_step, self.plan.faulted):
-                self._open(state)
+            kept = []
+            for state in self._ends(name, life.points, self.plan.second_step, self.plan.faulted):
+                if self._open(state) and self._chance.randrange(self.plan.second) == 0:
+                    kept.append(state)
                 if self.done:
                     return
+            for state in kept[:1]:
+                self.second(state, self.plan.faulted)
 
     def flips(self, script: str) -> None:
         """A bit turned over in the last acknowledged batch, after a kill at any moment."""
@@ -136,31 +158,36 @@ class Campaign:
             seen.add(point.truth)
             for byte, bit in _flips(flippable(point.truth).acknowledged, self.plan.step):
                 end = f"flip{byte}.{bit}"
-                disk, _ = ended(point, end)
                 self.count.faults += 1
-                state = State(f"{script}@{point.operation}={end}", disk, point.truth, None)
+                name = f"{script}@{point.operation}={end}"
+                state = State(name, point, end, Unsynced(point.disk))
                 if said := state.check():
                     self._say(state.name, said)
                 if self.done:
                     return
 
+    def _mine(self, number: int) -> bool:
+        own, parts = self.plan.part
+        return number % parts == own
+
     # -- one state after the other ---------------------------------------------------------
 
-    def _ends(self, name: str, life: Life, step: int, most: int | None = None) -> Iterator[State]:
-        for point in life.points:
+    def _ends(
+        self, name: str, points: Sequence[Point], step: int, most: int | None = None
+    ) -> Iterator[State]:
+        for point in points:
             place = f"{name}@{point.operation}="
-            for end in self._kills(point, step, most):
-                disk, image = ended(point, end)
-                yield State(place + end, disk, point.truth, image)
             unsynced = Unsynced(point.disk)
+            for end in self._kills(point, step, most):
+                yield State(place + end, point, end, unsynced)
             losses = unsynced.losses(step)
             if most is not None:
                 every = list(losses)
                 chance = random.Random(zlib.crc32(place.encode()) + self.plan.seed)
                 losses = iter(every if len(every) <= most else chance.sample(every, most))
             for loss in losses:
-                disk, image = unsynced.after(loss)
-                yield State(f"{place}{loss}", disk, point.truth, image)
+                end = f"{loss}"
+                yield State(place + end, point, end, unsynced)
 
     def _kills(self, point: Point, step: int, most: int | None) -> Iterator[str]:
         yield "kill"
@@ -173,8 +200,8 @@ class Campaign:
     def _open(self, state: State) -> bool:
         """Hold a state against the oracle; gives whether its disk was another one."""
         self.count.states += 1
-        if state.image is not None:
-            key = (hash(state.image), hash(state.truth))
+        if not state.is_kill:
+            key = (hash(state.image), hash(state.point.truth))
             if key in self._known:
                 return False
             self._known.add(key)

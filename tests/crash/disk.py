@@ -99,6 +99,8 @@ class Disk(Files):
         self.boot = 1
         self.version = 0
         self.watch: Watch | None = None
+        self._places: dict[str, int] = {"": ROOT_NODE}  # paths that were found; a memory only
+        self._named: dict[int, int] | None = None  # names of each node; a memory only
         self._next_node = ROOT_NODE + 1
         self._next_fd = 3
 
@@ -109,6 +111,7 @@ class Disk(Files):
         other.nodes = dict(self.nodes)
         other.opened = dict(self.opened)
         other.locks = dict(self.locks)
+        other._places = dict(self._places)
         other.watch = None
         return other
 
@@ -178,18 +181,17 @@ class Disk(Files):
             raise _error(errno.EBADF) from None
 
     def _find(self, path: str) -> int:
-        nodes, number = self.nodes, ROOT_NODE
-        for part in path.split("/"):
-            if not part:
-                continue
-            node = nodes[number]
+        found = self._places.get(path)
+        if found is None:
+            parent, _, name = path.rpartition("/")
+            node = self.nodes[self._find(parent)]
             if type(node) is not Folder:
                 raise _error(errno.ENOTDIR, path)
-            found = node.names.get(part)
+            found = node.names.get(name) if name else self._find(parent)
             if found is None:
                 raise _error(errno.ENOENT, path)
-            number = found
-        return number
+            self._places[path] = found
+        return found
 
     def _find_parent(self, path: str) -> tuple[int, str]:
         parent, _, name = path.rpartition("/")
@@ -204,6 +206,7 @@ class Disk(Files):
             folder = self._folder(number)
             self.nodes[number] = folder._replace(names=applied(folder.names, number, change))
         self.pending = (*self.pending, change)
+        self._places, self._named = {"": ROOT_NODE}, None
         self.version += 1
 
     def _open(self, number: int, mode: str) -> int:
@@ -352,8 +355,13 @@ class Disk(Files):
 
     def _links(self, number: int) -> int:
         """How many names a file has, as processes see it."""
-        folders = (node.names for node in self.nodes.values() if type(node) is Folder)
-        return sum(number in names.values() for names in folders)
+        if self._named is None:
+            self._named = dict.fromkeys(self.nodes, 0)
+            for node in self.nodes.values():
+                if type(node) is Folder:
+                    for inner in node.names.values():
+                        self._named[inner] += 1
+        return self._named[number]
 
     def status_of(self, path: str) -> FileStatus | None:
         self._step("status_of", path)

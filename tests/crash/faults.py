@@ -70,7 +70,7 @@ def faults(
     """
     Every error at every one of ``operations`` (name, and bytes to write), once and for good.
 
-    Short writes are of every length, of long writes of every ``step``-th. ``failing``: only at
+    Short writes are of every ``step``-th length, and of all but one byte. ``failing``: only at
     operations of that name.
     """
     seen: Counter[str] = Counter()
@@ -83,7 +83,7 @@ def faults(
         for kind in kinds:
             yield Fault(kind, at)
             yield Fault(kind, at, for_good=True)
-        for length in range(1, size, 1 if size <= step else step):
+        for length in sorted({*range(1, size, step), size - 1} - {0, -1}):
             yield Fault("short", at, length)
             yield Fault("full", at, length)
             yield Fault("full", at, length, for_good=True)

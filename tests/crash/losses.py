@@ -52,6 +52,12 @@ class Loss(NamedTuple):
         return cls(int(kept, 16), fill, int(cut), torn)
 
 
+class _Layout(NamedTuple):
+    folders: dict[int, dict[str, int]]
+    entries: list[tuple[str, int, bytes | None]]
+    open: frozenset[int]
+
+
 class Unsynced:
     """What of a disk was not synced, and the disks that a power loss may make of it."""
 
@@ -64,6 +70,8 @@ class Unsynced:
         self._settled: dict[int, bytes] = {}
         self._open: dict[int, list[int]] = {}
         self._shrunk = False
+        self._layouts: dict[int, _Layout] = {}
+        self._spans: dict[tuple[int, int], tuple[int, int]] = {}
         self.items: list[tuple[int, int]] = []
         """Unsynced chunks: number of the file, byte where the chunk begins."""
         for number, node in disk.nodes.items():
@@ -130,6 +138,12 @@ class Unsynced:
 
     def _changed(self, number: int, start: int) -> tuple[int, int]:
         """From which byte of a chunk on, and up to which, disk and memory differ."""
+        known = self._spans.get((number, start))
+        if known is None:
+            known = self._spans[number, start] = self._compared(number, start)
+        return known
+
+    def _compared(self, number: int, start: int) -> tuple[int, int]:
         node = self._disk.nodes[number]
         assert isinstance(node, File)
         new = node.cache[start : start + CHUNK]
@@ -144,31 +158,50 @@ class Unsynced:
 
     # -- what one of them leaves -----------------------------------------------------------
 
-    def after(self, loss: Loss) -> tuple[Disk, Image]:
-        """The disk after ``loss``, and all that is on it."""
-        folders = self._folders(loss.cut)
+    def image(self, loss: Loss) -> Image:
+        """All that is on the disk after ``loss``."""
+        layout = self._layout(loss.cut)
+        left = {number: self._left(number, loss) for number in layout.open}
+        return tuple(
+            (path, left[inner]) if inner in left else (path, data)
+            for path, inner, data in layout.entries
+        )
+
+    def after(self, loss: Loss) -> Disk:
+        """The disk after ``loss``."""
+        layout = self._layout(loss.cut)
         disk = Disk()
         disk.boot = self._disk.boot + 1
         disk._next_node = self._disk._next_node
-        image: list[tuple[str, bytes | None]] = []
+        for number, names in layout.folders.items():
+            disk.nodes[number] = Folder(names, names)
+        for _, number, data in layout.entries:
+            if number in layout.open:
+                left = self._left(number, loss)
+                disk.nodes[number] = File(left, left)
+            elif data is not None:
+                disk.nodes[number] = File(data, data)
+        return disk
+
+    def _layout(self, cut: int) -> "_Layout":
+        """Which names there are after a cut, and what of the files does not depend on the rest."""
+        known = self._layouts.get(cut)
+        if known is not None:
+            return known
+        every, folders = self._folders(cut), {}
+        entries: list[tuple[str, int, bytes | None]] = []
         waiting = [("", ROOT_NODE)]
         while waiting:
             path, number = waiting.pop()
-            names = folders[number]
-            disk.nodes[number] = Folder(names, names)
-            for name, inner in names.items():
-                place = f"{path}/{name}"
-                if inner in folders:
-                    image.append((place, None))
-                    waiting.append((place, inner))
-                    continue
-                data = self._settled.get(inner)
-                if data is None:
-                    data = self._left(inner, loss)
-                disk.nodes[inner] = File(data, data)
-                image.append((place, data))
-        image.sort(key=_path_of)
-        return disk, tuple(image)
+            folders[number] = every[number]
+            for name, inner in every[number].items():
+                entries.append((f"{path}/{name}", inner, self._settled.get(inner)))
+                if inner in every:
+                    waiting.append((f"{path}/{name}", inner))
+        entries.sort()
+        found = frozenset(inner for _, inner, _ in entries if inner in self._open)
+        self._layouts[cut] = _Layout(folders, entries, found)
+        return self._layouts[cut]
 
     def _folders(self, cut: int) -> dict[int, dict[str, int]]:
         found = {
@@ -223,7 +256,3 @@ class Unsynced:
         else:
             place = (number * 7919 + first * 31) % (len(_GARBAGE) - CHUNK)
             data[first:end] = _GARBAGE[place : place + end - first]
-
-
-def _path_of(entry: tuple[str, bytes | None]) -> str:
-    return entry[0]

@@ -107,7 +107,7 @@ class Oracle:
             log = open_log(disk)
             self._check_feed(log, truth)
             found = [self.recover(log, run) for run in truth.runs]
-            again, _ = Unsynced(disk.killed()).after(Loss(0, "o", 0))
+            again = Unsynced(disk.killed()).after(Loss(0, "o", 0))
             world.begin(self.life + 1, again.boot)
             second = open_log(again)
             for run, lease in zip(truth.runs, found, strict=True):

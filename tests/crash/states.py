@@ -29,23 +29,36 @@ _LIFE = re.compile(r"([a-z]+[0-9]*)(?:!([a-z_*0-9.-]+))?@([a-z_]+[0-9]*)(\.r)?=(
 
 
 class State(NamedTuple):
-    """A disk that somebody is going to open, and what is known of it."""
+    """A moment of a life, and the way in which it ends there: a disk that somebody will open."""
 
     name: str
-    disk: Disk
-    truth: Truth
-    image: Image | None
-    """All that is on the disk, where nothing else matters: after a power loss."""
+    point: Point
+    end: str
+    unsynced: Unsynced
+
+    def disk(self) -> Disk:
+        """The disk that is left."""
+        return ended(self.point, self.end, self.unsynced)
+
+    @property
+    def image(self) -> Image | None:
+        """All that is on the disk, where nothing else matters: after a power loss."""
+        return None if self.is_kill else self.unsynced.image(Loss.parse(self.end))
+
+    @property
+    def is_kill(self) -> bool:
+        """Whether the system went on, so that memory still holds what is not on the disk."""
+        return self.end.startswith(("kill", "evict", "flip"))
 
     def check(self) -> list[str]:
         """What is wrong with it; empty if nothing is."""
-        end = self.name.rpartition("=")[2]
-        if end.startswith("flip"):
-            return Oracle(10).check_refused(self.disk.copy(), flippable(self.truth))
-        oracle = Oracle(10, old_head=end == "evict")
-        if self.image is None:
-            oracle.check(self.disk.copy(), self.truth, looking=False)
-        return oracle.check(self.disk.copy(), self.truth)
+        truth = self.point.truth
+        if self.end.startswith("flip"):
+            return Oracle(10).check_refused(self.disk(), flippable(truth))
+        oracle = Oracle(10, old_head=self.end == "evict")
+        if self.is_kill:
+            oracle.check(self.disk(), truth, looking=False)
+        return oracle.check(self.disk(), truth)
 
 
 def begun(name: str, disk: Disk, truth: Truth, number: int, *, wanted: str | None = None) -> Life:
@@ -57,19 +70,19 @@ def begun(name: str, disk: Disk, truth: Truth, number: int, *, wanted: str | Non
     return life
 
 
-def ended(point: Point, end: str, unsynced: Unsynced | None = None) -> tuple[Disk, Image | None]:
+def ended(point: Point, end: str, unsynced: Unsynced) -> Disk:
     """The disk after the life that stood at ``point`` has ended so."""
     if end == "evict":
-        return point.disk.evicted(), None
+        return point.disk.evicted()
     if end.startswith("flip"):
         byte, bit = end.removeprefix("flip").split(".")
-        return _flipped(point, int(byte), int(bit)), None
+        return _flipped(point, int(byte), int(bit))
     if end.startswith("kill"):
         disk = point.disk.copy()
         if end != "kill":
             _write_part(disk, point, int(end.removeprefix("kill")))
-        return disk.killed(), None
-    return (unsynced or Unsynced(point.disk)).after(Loss.parse(end))
+        return disk.killed()
+    return unsynced.after(Loss.parse(end))
 
 
 def flippable(truth: Truth) -> RunTruth:
@@ -96,7 +109,7 @@ def _write_part(disk: Disk, point: Point, size: int) -> None:
 def rebuilt(name: str) -> tuple[State, list[str]]:
     """The state of that name, made again; and what the oracle said of the way there."""
     disk, truth, said = Disk(), Truth(), []
-    image: Image | None = None
+    state: State | None = None
     for number, part in enumerate(name.split("/"), 1):
         found = _LIFE.fullmatch(part)
         if found is None:
@@ -109,9 +122,10 @@ def rebuilt(name: str) -> tuple[State, list[str]]:
         if point is None:
             raise ValueError(f"{part} does not exist: the operations are others by now")
         said += life.said
-        disk, image = ended(point, end)
-        truth = point.truth
-    return State(name, disk, truth, image), said
+        state = State(name, point, end, Unsynced(point.disk))
+        disk, truth = state.disk(), point.truth
+    assert state is not None
+    return state, said
 
 
 def violations(name: str) -> list[str]:

@@ -22,7 +22,7 @@ KINDS = """
 
 def after(disk: Disk, name: str) -> dict[str, bytes | None]:
     """All that is on the disk after the power loss of that name."""
-    return dict(Unsynced(disk).after(Loss.parse(name))[1])
+    return dict(Unsynced(disk).image(Loss.parse(name)))
 
 
 def test_the_disk_has_every_operation_that_files_has() -> None:

@@ -19,8 +19,14 @@ from tests.crash.mutants import MUTANTS
 from tests.crash.scripts import SCRIPTS
 from tests.torture.tally import Tally
 
-UNIT_STATES = 40_000
-"""Of one unit at most: some twenty seconds."""
+UNIT_STATES = 20_000
+"""Of one unit at most: some ten seconds."""
+
+PARTS = 4
+"""So many units share the moments of a written script, and the errors in it."""
+
+NONE = 1_000_000_000
+"""After one of so many disks another life begins: after none."""
 
 
 class Unit(NamedTuple):
@@ -34,17 +40,20 @@ class Unit(NamedTuple):
 def units(seed: int) -> Iterator[Unit]:
     """First all there is of the written scripts, then random scripts, without end."""
     for script in SCRIPTS:
-        yield Unit("crashes", script, Plan(step=1, second=1_000_000, seed=seed))
+        for part in range(PARTS):
+            yield Unit("crashes", script, Plan(step=1, second=NONE, seed=seed, part=(part, PARTS)))
         yield Unit("flips", script, Plan(step=1, seed=seed))
     for script in SCRIPTS:
-        yield Unit("faults", script, Plan(step=48, second_step=96, faulted=4, seed=seed))
+        for part in range(PARTS):
+            plan = Plan(step=16, second_step=96, second=400, seed=seed, part=(part, PARTS))
+            yield Unit("faults", script, plan)
         second = Plan(step=24, second=20, second_step=24, seed=seed, states_max=UNIT_STATES)
         yield Unit("crashes", script, second)
     for number in itertools.count(seed * 100_000):
         plan = Plan(step=16, second=50, second_step=24, seed=number, states_max=UNIT_STATES)
         yield Unit("crashes", f"random{number}", plan)
         if number % 4 == 0:
-            plan = Plan(step=256, second_step=256, faulted=6, fault_every=5, seed=number)
+            plan = Plan(step=128, second_step=256, faulted=6, fault_every=5, seed=number)
             yield Unit("faults", f"random{number}", plan)
 
 
