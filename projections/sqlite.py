@@ -139,7 +139,11 @@ class Index:
             yield
         finally:
             self._held = False
-            lock.release()
+            try:
+                lock.release()
+            except OSError as failure:
+                message = "the index cannot be unlocked before this process ends"
+                raise from_system(failure, message, path=self._path) from failure
 
     def close(self) -> None:
         """Close what is open; another ``use`` opens it again. In a forked child, does nothing."""

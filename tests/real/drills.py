@@ -50,7 +50,7 @@ DRILLS: dict[str, Drill] = {
     "losing-power": Drill(_losing_power("ext4"), ("loop", "mkfs.ext4"), 3.0),
     "losing-power-xfs": Drill(_losing_power("xfs"), ("loop", "mkfs.xfs"), 3.0),
     "filling": Drill(fill_rounds, ("mounts",)),
-    "bounding": Drill(bound_rounds),
+    "bounding": Drill(bound_rounds, ("linux",)),
     "refusing": Drill(place_rounds, ("root", "mounts")),
 }
 

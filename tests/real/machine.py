@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from tests.rules.sources import ROOT
+
 OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private")
 """In front of a command: its mounts are nobody else's, and end with it."""
 
@@ -29,11 +31,15 @@ def lacks(need: str) -> str:
     return "" if shutil.which(need) else f"{need} is not installed"
 
 
+def _linux() -> str:
+    return ""  # asked for before any other
+
+
 def _strace() -> str:
     if shutil.which("strace") is None:
         return "strace is not installed"
-    command = ["strace", "-e", "inject=getppid:error=EIO", "true"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-m", "tests.real.straced"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     return "" if done.returncode == 0 else f"strace: {_last(done.stderr)}"
 
 
@@ -66,6 +72,7 @@ def _last(text: str) -> str:
 
 
 _PROBES: dict[str, Callable[[], str]] = {
+    "linux": _linux,
     "strace": _strace,
     "root": _root,
     "mounts": _mounts,

@@ -7,11 +7,15 @@ socket, line by line, so that a kill loses nothing that it said, and no fault th
 the telling.
 """
 
+import ctypes
+import errno
 import os
 import re
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,6 +27,7 @@ from journal.errors import StorageError
 Tell = Callable[[str], None]
 
 _BOUND_S = 60.0
+_PR_SET_PTRACER = 0x59616D61
 _CALL = re.compile(r"^(?:(\d+) +)?(\w+)\(")
 
 
@@ -87,6 +92,7 @@ def _be(work: Callable[[Tell], None], there: socket.socket) -> None:
     """The child: never returns."""
     code = 3
     try:
+        _allow_tracing()
         there.sendall(b"1")
         there.recv(1)
 
@@ -103,6 +109,11 @@ def _be(work: Callable[[Tell], None], there: socket.socket) -> None:
             tell(f"escaped {last[-1500:]}")
     finally:
         os._exit(code)
+
+
+def _allow_tracing() -> None:
+    """Where only a parent may trace, its child says that a sibling may, too."""
+    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)
 
 
 def _attach(pid: int, trace: Path, options: Sequence[str]) -> "subprocess.Popen[bytes]":
@@ -153,3 +164,18 @@ def calls(trace: str, within: Path) -> list[Call]:
         if str(within) in line:
             found[Call(name, counts[thread, name])] = None
     return list(found)
+
+
+def main() -> int:
+    """Whether all this works here; why not is said on stderr."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["-e", "trace=getppid", "-e", "inject=getppid:error=EIO"]
+        life = live(lambda tell: tell(f"parent {os.getppid()}"), Path(folder), options)
+    if life.told == [f"parent {-errno.EIO}"]:
+        return 0
+    sys.stderr.write(f"a fault that was injected did not come: {life}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
