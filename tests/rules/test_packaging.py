@@ -14,13 +14,13 @@ PIN = re.compile(r"[A-Za-z0-9_.-]+==[0-9A-Za-z.!+]+( ; python_version [<>=]+ \"[
 
 
 def test_constraints_are_exact_versions_and_nothing_else() -> None:
-    """An index address or a path in there would tie everyone to one machine."""
+    """Security, dependencies: an address or a path in there would tie all to one machine."""
     odd = [line for line in CONSTRAINTS if not line.startswith("#") and not PIN.fullmatch(line)]
     assert odd == []
 
 
 def test_every_dependency_is_pinned_within_its_declared_range() -> None:
-    """A dependency without a pin would make two gates run on two different things."""
+    """Security, dependencies: without a pin two gates would run on two different things."""
     pins = {
         canonicalize_name(pin.name): str(pin.specifier).removeprefix("==")
         for pin in (Requirement(line) for line in CONSTRAINTS if not line.startswith("#"))
