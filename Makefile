@@ -18,13 +18,14 @@ PIP := PIP_CONSTRAINT=tests/constraints.txt PIP_BUILD_CONSTRAINT=tests/constrain
        PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test all format format-check lint types imports bench torture clean
+.PHONY: help demo test all format format-check lint types imports security audit bench torture clean
 
 help:
 	@echo 'make demo     make .venv, run docs/examples/localize.py into ./$(STORE), show it'
 	@echo 'make test     make .venv with the development tools, run the tests'
-	@echo 'make all      the gate: format check, lint, strict types, import contracts, tests'
+	@echo 'make all      the gate: format check, lint, strict types, import contracts, bandit, tests'
 	@echo 'make format   rewrite the sources in the one format'
+	@echo 'make audit    known vulnerabilities of the dependencies; needs the network'
 	@echo 'make bench    measure against the raw loops (docs/performance.md)'
 	@echo 'make torture  a million crashes on a simulated disk, faults on real ones, ten minutes'
 	@echo 'make clean    remove .venv and caches; a store is never touched'
@@ -42,7 +43,7 @@ demo: $(RUNTIME)
 test: $(DEV)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-all: format-check lint types imports test
+all: format-check lint types imports security test
 
 format: $(DEV)
 	$(BIN)/ruff check --select I --fix --quiet $(CODE)
@@ -59,6 +60,16 @@ types: $(DEV)
 
 imports: $(DEV)
 	$(BIN)/lint-imports --no-logo
+
+# What can be looked at without a network; the rest of it is in tests/security.
+security: $(DEV)
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive journal projections
+	$(BIN)/python -m pip check
+
+# Known vulnerabilities of what is installed here: asks a service, so it is no part of the gate.
+audit: $(DEV)
+	$(BIN)/python -m pip_audit --version >/dev/null 2>&1 || $(PIP) install --quiet pip-audit
+	$(BIN)/python -m pip_audit --local --skip-editable --progress-spinner off
 
 bench: $(DEV)
 	$(BIN)/python -m tests.benchmarks

@@ -135,7 +135,7 @@ FORMS: dict[str, str] = {
         rf"{_WORD}[Bb][Ee][Aa][Rr][Ee][Rr] +(?:(?=[A-Za-z._~+/-]*\d)[\w.~+/-]{{6,}}=*"
         r"|(?=[a-z._~+/-]*[A-Z])(?=[A-Z._~+/-]*[a-z])[\w.~+/-]{20,}=*)"
     ),
-    "password": r"(?<=://)[^\s/?#@:'\"\\]{0,256}:[^\s/?#'\"]{1,512}@",  # user:password@
+    "userinfo": r"(?<=://)[^\s/?#@:'\"\\]{0,256}:[^\s/?#'\"]{1,512}@",  # user:password@
 }
 """Name -> form. A match is taken out as a whole, but for the user name in a URL."""
 

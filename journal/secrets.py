@@ -293,8 +293,8 @@ class Cleaner:
 
     def _form(self, name: str, found: str) -> str:
         self.count += 1
-        if name == "password" and found.endswith("@"):
-            return f"{found.partition(':')[0]}:{marker(name)}@"
+        if name == "userinfo":  # the user in front of it tells who could not sign in
+            return f"{found.partition(':')[0]}:{marker('password')}@"
         return marker(name)
 
     def _named_in_text(self, text: str) -> str:

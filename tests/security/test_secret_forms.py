@@ -33,7 +33,7 @@ def test_a_form_is_taken_out_of_a_text_and_the_rest_stays(name: str) -> None:
 
 def test_every_form_has_a_sample() -> None:
     """A form without one would be taken on trust."""
-    assert set(FORMS) - set(planted.FORMS) == {"azure_key", "password"}
+    assert set(FORMS) - set(planted.FORMS) == {"azure_key", "userinfo"}
     assert "abcd" not in cleaned(f"AccountName=x;AccountKey={'abcd' * 12}==;")
 
 
