@@ -147,7 +147,7 @@ def past_of(
     None but for a fork: see ``journal.past``. Raises what following line 1 raises.
     """
     first = next(lines, b"")
-    if b'"relation":"fork"' not in first:  # spares a second look at line 1 of every run
+    if b"fork" not in first and b"\\" not in first:  # spares a second look at most lines 1
         return iter(()), joined((first,) if first else (), lines)
     record = Chain(run_id, strict=strict).follow(first)
     return past_records(log, run_id, record, strict=strict), joined((first,), lines)

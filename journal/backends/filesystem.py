@@ -26,7 +26,7 @@ from journal.backends.feed import Feed
 from journal.backends.headfile import FIRST_EPOCH, UNPUBLISHED, read_head
 from journal.backends.lease import FileLease
 from journal.backends.oddities import Beside
-from journal.backends.past import carry_past, past_path
+from journal.backends.past import carry_past, opened_past, past_path
 from journal.backends.refusals import BACKEND, place
 from journal.backends.storefile import check_store, make_store
 from journal.errors import StorageError, StorageErrorCode
@@ -268,7 +268,7 @@ class FilesystemLog(Beside):
     def read_past(self, run_id: RunId, ancestor: RunId) -> Iterator[bytes]:
         """Lines that a fork keeps of an ancestor; see ``EventLog.read_past``."""
         path = past_path(self.folder(run_id), ancestor)
-        with place("read_past", run_id, path), self._reading(path) as fd:
+        with place("read_past", run_id, path), opened_past(self.files, path) as fd:
             size = self.files.status(fd).size
             yield from split_lines(partial(self.files.pread, fd), 0, size)
 

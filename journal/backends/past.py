@@ -8,8 +8,9 @@ again, and is therefore copied.
 Below: files, limits, ids, log. Above: filesystem.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from journal.files import Files
 from journal.ids import RunId
@@ -20,6 +21,19 @@ from journal.log import Ancestor, Past
 def past_path(folder: str, ancestor: RunId) -> str:
     """Where the run in ``folder`` keeps the lines of an ancestor, whether or not it does."""
     return f"{folder}/ancestors/{ancestor}.jsonl"
+
+
+@contextmanager
+def opened_past(files: Files, path: str) -> Iterator[int]:
+    """The file at ``path`` open to read. Where its folder is a link, it is not there."""
+    folder = path.rpartition("/")[0]
+    if not files.is_folder(folder):
+        raise FileNotFoundError(errno.ENOENT, "no folder", folder)
+    fd = files.open_read(path)
+    try:
+        yield fd
+    finally:
+        files.close(fd)
 
 
 def carry_past(files: Files, past: Past, folder_of: Callable[[RunId], str], folder: str) -> None:

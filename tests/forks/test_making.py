@@ -104,7 +104,7 @@ async def test_a_fork_alone_in_another_store_is_whole(tmp_path: Path) -> None:
 
 
 @ANYIO
-@pytest.mark.parametrize("how", ["flipped", "cut", "longer", "gone"])
+@pytest.mark.parametrize("how", ["flipped", "cut", "longer", "gone", "led away"])
 async def test_damage_in_the_past_is_named_and_refused(tmp_path: Path, how: str) -> None:
     """Cases 21 and 24: nothing is folded onto a past that is not the one that was pinned."""
     async with Journal.open(tmp_path / "store") as journal:
@@ -113,6 +113,9 @@ async def test_damage_in_the_past_is_named_and_refused(tmp_path: Path, how: str)
         path = folder_of(journal, forked.run_id) / f"ancestors/{run_id}.jsonl"
         past = path.read_bytes()
         path.unlink()
+        if how == "led away":  # the same bytes, but outside of the run's folder
+            path.parent.rmdir()
+            path.parent.symlink_to(tmp_path)
         if how != "gone":
             path.write_bytes(past[: starts(past)[-2]] if how == "cut" else past)
         if how == "flipped":

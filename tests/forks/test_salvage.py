@@ -1,11 +1,13 @@
 """What is damaged is never touched: whatever of it verifies becomes a new run."""
 
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from journal import Journal
+from journal.backends.filesystem import FilesystemLog
 from journal.backends.headfile import decode_head, encode_head
 from journal.errors import StorageError, StorageErrorCode
 from journal.events.base import Event
@@ -14,6 +16,7 @@ from journal.salvage import Salvaged
 from projections import Projections
 from tests.forks.damage import flip, folder_of, starts, trace
 from tests.forks.story import half_way, inherited, leave
+from tests.support.disks import UnsyncedFiles
 from tests.support.logs import code_of, crash
 
 pytestmark = pytest.mark.anyio
@@ -243,3 +246,37 @@ async def test_a_disk_that_can_only_be_read_is_salvaged_elsewhere(
             assert [each.run_id for each in await runs.list()] == [made.run_id]
             assert await runs.verify() == []
     assert code_of(damaged.journal.log.head, RunId(made.run_id)) == "not_found"
+
+
+class BadSector(UnsyncedFiles):
+    """A disk that does not give what lies behind a place in a file of that size."""
+
+    def __init__(self, behind: int, size: int) -> None:
+        self._behind, self._size = behind, size
+
+    def pread(self, fd: int, size: int, offset: int) -> bytes:
+        """Fail for whatever reaches there."""
+        if offset + size > self._behind and self.status(fd).size == self._size:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().pread(fd, size, offset)
+
+
+async def test_what_a_failing_disk_still_gives_is_salvaged(tmp_path: Path) -> None:
+    """Case 12: all that can be read before the bad sector; nothing behind it is read again."""
+    async with Journal.open(tmp_path / "store") as journal:
+        run = journal.run(project="nightly")
+        await run.__aenter__()
+        for number in range(40):
+            await run.annotate(f"{number} " + "x" * 10_000)
+        await leave(run)
+        damaged = Damaged(journal, run.id, tmp_path / "store")
+        size = len(damaged.whole)
+        bad = FilesystemLog.open(damaged.root, create=False, files=BadSector(size // 2, size))
+        source = Journal(bad, journal.artifacts)
+        before = trace(damaged.folder)
+        made = await journal.salvage(run.id, source=source)
+        assert trace(damaged.folder) == before
+        assert made.code is StorageErrorCode.IO_ERROR
+        assert 10 < made.seq < 22  # what is read at once lies wholly before it
+        async with Projections.open(damaged.root) as runs:
+            assert (await runs.state(made.run_id)).totals.annotations == made.seq - 2
