@@ -1,8 +1,10 @@
 """
 Puts the figures of the long campaigns into docs/reliability.md, each beside its command.
 
-    make torture | tee build/torture.txt; .venv/bin/python -m tests.bits | tee build/bits.txt
-    .venv/bin/python -m tests.docs.campaign_figures build/torture.txt build/bits.txt
+    make torture | tee build/torture.txt            (about ten minutes)
+    python -m tests.bits | tee build/bits.txt       (about four)
+    python -m tests.fuzz | tee build/fuzz.txt       (about ten)
+    python -m tests.docs.campaign_figures build/torture.txt build/bits.txt build/fuzz.txt
 
 Of what a campaign printed the last line is read, which is JSON; by its keys it says which one it
 was. Without files: from stdin. Figures of a campaign that found something wrong are none.
@@ -50,9 +52,18 @@ def _bits(line: dict[str, Any]) -> Rows:
     return [*tried, ("of all these not told as they should be", f"{line['missed']}")]
 
 
+def _fuzz(line: dict[str, Any]) -> Rows:
+    return [
+        ("inputs made of hostile pieces", f"{line['inputs']:,}"),
+        ("what they were given to", ", ".join(line["targets"])),
+        ("anything but `StorageError`, or another promise broken", f"{len(line['violations'])}"),
+    ]
+
+
 CAMPAIGNS = {
     "torture": Campaign("make torture", "crash_states", "violations", _torture),
     "bits": Campaign("python -m tests.bits", "tried", "missed", _bits),
+    "fuzz": Campaign("python -m tests.fuzz", "inputs", "violations", _fuzz),
 }
 
 

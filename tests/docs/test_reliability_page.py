@@ -141,6 +141,7 @@ TORTURE = (
     '{"crash_states": 1234567, "faults": 89, "mutants": 9, "mutants_caught": 9, "violations": 0, '
     '"not_run": ["loop mount: no root"]}\n'
 )
+FUZZ = '{"inputs": 1234567, "targets": ["lines", "arguments"], "violations": []}'
 BITS = '{"tried": {"bits of a finished log": 1234567}, "missed": 0}'
 
 
@@ -148,6 +149,7 @@ BITS = '{"tried": {"bits of a finished log": 1234567}, "missed": 0}'
     ("name", "printed", "says"),
     [
         ("torture", TORTURE, ("make torture", "1,234,567", "9 of 9", "loop mount: no root")),
+        ("fuzz", FUZZ, ("python -m tests.fuzz", "1,234,567", "lines, arguments")),
         ("bits", BITS, ("python -m tests.bits", "1,234,567")),
     ],
 )
@@ -171,6 +173,7 @@ def test_figures_stand_in_the_page_with_their_command(
     [
         TORTURE.replace('"violations": 0', '"violations": 1'),
         BITS.replace('"missed": 0', '"missed": 2'),
+        FUZZ.replace("[]", '["a traceback"]'),
         '{"something": "else"}',
         "no JSON",
     ],
