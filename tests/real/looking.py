@@ -63,8 +63,9 @@ def check_projections(store: Path, *, anew: bool = False) -> None:
         _must_be_clean(check_store(log, artifacts, index, None, _nothing), "as it lies there")
         index.use(lambda db: catch_up(db, log))
         must(index.in_memory_because is None, f"no index file: {index.in_memory_because}")
-        _must_be_clean(check_store(log, artifacts, index, None, _nothing), "caught up")
-        if anew:
+        if not anew:
+            _must_be_clean(check_store(log, artifacts, index, None, _nothing), "caught up")
+        else:
             rebuild(index, log)
             _must_be_clean(check_index(index, log, progress=_nothing).findings, "rebuilt")
     finally:
