@@ -146,7 +146,7 @@ class CuttingBack:
 
 
 class Publishing:
-    """Cases 68, 70, 71, 72 and 73: artifacts stored, stored again, stored over a damaged one."""
+    """Cases 68, 71 and 73: artifacts stored, stored again, stored over a damaged one."""
 
     threads = False
     payloads = (b"first " * 900, b"first " * 900, b"damaged " * 700, b"")
@@ -252,7 +252,7 @@ class Recovering:
 
 
 class Deleting:
-    """Cases 1 and 20: a run goes as a whole, or stays as a whole."""
+    """Case 1: a run goes as a whole, or stays as a whole."""
 
     threads = False
 

@@ -120,7 +120,7 @@ class SweptAtBirth(Files):
 
 
 def test_runs_that_begin_together_do_not_sweep_each_other(tmp_path: Path) -> None:
-    """Cases 1 and 40: the day's first writer took a folder that was being made for a dead one's."""
+    """Case 1: the day's first writer took a folder that was being made for a dead one's."""
     FilesystemLog.open(tmp_path)
     files = SweptAtBirth(tmp_path)
     log = FilesystemLog.open(tmp_path, files=files)

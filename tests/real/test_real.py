@@ -21,7 +21,7 @@ def sample(name: str) -> Tally:
 
 @pytest.mark.parametrize("name", ["creating", "deleting", "journaling"])
 def test_system_calls_of_a_runs_life_may_fail_or_kill(name: str) -> None:
-    """Cases 1, 10, 12, 15 and 16: the kernel's own answers, to a process that is traced."""
+    """Cases 1, 10, 12, 15, 16 and 17: the kernel's own answers, to a process that is traced."""
     sample(name)
 
 
@@ -48,13 +48,13 @@ def test_system_calls_of_the_index_may_fail_or_kill(name: str) -> None:
 
 
 def test_a_killed_writer_of_many_runs_loses_nothing() -> None:
-    """Cases 1, 18, 41 and 71: nor does the reader that followed it see anything taken back."""
+    """Cases 1, 41 and 71: nor does the reader that followed it see anything taken back."""
     assert sample("killing").crash_states == 8
 
 
 @pytest.mark.parametrize("name", ["losing-power", "losing-power-xfs"])
 def test_a_disk_that_loses_its_power_keeps_what_was_acknowledged(name: str) -> None:
-    """Cases 4, 11 and 18: ext4 (xfs), shut down under its writers; the unsynced is really gone."""
+    """Cases 4 and 18: ext4 (xfs), shut down under its writers; the unsynced is really gone."""
     sample(name)
 
 
