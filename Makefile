@@ -18,7 +18,7 @@ PIP := PIP_CONSTRAINT=tests/constraints.txt PIP_BUILD_CONSTRAINT=tests/constrain
        PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test all format format-check lint types imports security audit bench torture clean
+.PHONY: help demo test all format format-check lint types imports security audit bench torture fuzz clean
 
 help:
 	@echo 'make demo     make .venv, run docs/examples/localize.py into ./$(STORE), show it'
@@ -28,6 +28,7 @@ help:
 	@echo 'make audit    known vulnerabilities of the dependencies; needs the network'
 	@echo 'make bench    measure against the raw loops (docs/performance.md)'
 	@echo 'make torture  a million crashes on a simulated disk, faults on real ones, ten minutes'
+	@echo 'make fuzz     a million hostile inputs against every parser and the command, five minutes'
 	@echo 'make clean    remove .venv and caches; a store is never touched'
 
 demo: $(RUNTIME)
@@ -76,6 +77,9 @@ bench: $(DEV)
 
 torture: $(DEV)
 	$(BIN)/python -m tests.torture
+
+fuzz: $(DEV)
+	$(BIN)/python -m tests.fuzz
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -24,7 +24,7 @@ from journal.limits import FEED_BYTES_MAX, READ_BYTES
 from journal.log import Change, Changes
 
 FIRST = re.compile(rb'\{"feed":"run-journal/1","generation":"([0-9a-f]{32})"\}\n')
-
+_OFFSET_DIGITS_MAX = 19  # a cursor comes out of an index, which may be damaged
 
 # Nothing there, or something that is no file: either way nobody can have told anything.
 _NO_FEED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.EISDIR, errno.ELOOP})
@@ -126,12 +126,16 @@ class Feed:
                 return Changes((), "", everything=True)
             generation = first[1].decode()
             start = _offset(cursor, generation)
-            if start is None or not 0 <= size - start <= FEED_BYTES_MAX:
+            if start is None or start > size:
                 return Changes((), f"{generation}:{self._end(fd, size)}", everything=True)
-            data = self._read(fd, start, size)
+            # Who is far behind gets a part: in what he skipped may stand that a run was deleted.
+            stop = min(size, start + FEED_BYTES_MAX)
+            data = self._read(fd, start, stop)
+            whole = data.rfind(b"\n") + 1
+            if whole == 0 and stop < size:  # one line as long as that: none of ours
+                return Changes((), f"{generation}:{self._end(fd, size)}", everything=True)
         finally:
             self._files.close(fd)
-        whole = data.rfind(b"\n") + 1
         found = [_parse(line) for line in data[:whole].split(b"\n") if line]
         # Torn, or damaged since: nobody knows of which run it told, so all are looked at, once.
         return Changes(
@@ -175,7 +179,8 @@ class Feed:
 
 def _offset(cursor: str | None, generation: str) -> int | None:
     made_for, _, offset = (cursor or "").partition(":")
-    return int(offset) if made_for == generation and offset.isdecimal() else None
+    plain = offset.isdecimal() and len(offset) <= _OFFSET_DIGITS_MAX
+    return int(offset) if made_for == generation and plain else None
 
 
 def _parse(line: bytes) -> Change | None:

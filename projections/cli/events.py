@@ -33,18 +33,21 @@ _TAIL_MAX = 2**31
 """No log that fits into memory has so many lines: more is all of them."""
 
 
-def _pattern(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
-    if value is None:
-        return None
-    shown = clip(value, _PATTERN_CHARS_SHOWN)
+def compiled(text: str) -> re.Pattern[str]:
+    """A regular expression. Raises ``click.BadParameter`` for what is none that Python takes."""
+    shown = clip(text, _PATTERN_CHARS_SHOWN)
     try:
         with warnings.catch_warnings():  # of spellings that a later Python reads otherwise
             warnings.simplefilter("ignore")
-            return re.compile(value)
+            return re.compile(text)
     except re.error as failure:
         raise click.BadParameter(f"{shown!r} is no regular expression: {failure}.") from failure
     except (RecursionError, OverflowError, MemoryError) as failure:
         raise click.BadParameter(f"{shown!r} is more than Python can compile.") from failure
+
+
+def _pattern(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    return None if value is None else compiled(value)
 
 
 @click.command("events")

@@ -43,7 +43,7 @@ def visible_in_json(line: bytes) -> bytes:
     Outside of texts JSON holds none of them, so each stands in one.
     """
     text = line.decode("utf-8", "backslashreplace")
-    if text[:-1].isascii() and text[:-1].isprintable():
+    if line.isascii() and text[:-1].isprintable():
         return line
     return "".join(
         char if _shows(char) or char == "\n" else _escaped(char) for char in text
