@@ -90,7 +90,7 @@ READ_BYTES: Final = 256 * 1024
 """How much is read from a file at once."""
 
 FEED_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Most of the feed that is read at once: past it, looking at all runs costs no more."""
+"""Most of the feed that is read at once; who is further behind reads it in parts."""
 
 ARTIFACT_BYTES_MAX: Final = 64 * 1024**3
 """Largest artifact: a payload without an end stops here, before the disk does."""

@@ -44,6 +44,7 @@ RUNS_PER_STEP = 200
 
 _ROUNDS_MAX = 5
 _VISITS_PER_PAGE = 1_000
+_PARTS_MAX = 1_000  # of the feed, at one visit: more than any feed has
 
 
 class HiddenRunsWarning(UserWarning):
@@ -103,7 +104,7 @@ def _visits(db: Connection, only: RunId | None) -> Iterator[tuple[RunId, int]]:
 
 def note_changes(db: Connection, log: EventLog) -> None:
     """Move what the feed says since last time into the watch set; forget what was deleted."""
-    for _ in range(_ROUNDS_MAX):
+    for _ in range(_PARTS_MAX):
         known = rows.feed(db)
         found = log.changes(known.cursor)
         if not found.changes and not found.everything:
@@ -126,7 +127,8 @@ def note_changes(db: Connection, log: EventLog) -> None:
             rows.move_feed(db, "" if hidden else found.cursor, token)
         for failure in hidden:
             warnings.warn(str(failure), HiddenRunsWarning, stacklevel=1)
-        return
+        if found.everything:
+            return
 
 
 def _is_gone(log: EventLog, run_id: RunId) -> bool:

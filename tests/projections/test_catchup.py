@@ -238,6 +238,22 @@ def test_a_run_that_is_told_as_deleted_and_is_there_is_not_forgotten(
     assert dump(index) == fresh(log)
 
 
+@pytest.mark.parametrize("part_bytes", [120, 300, 1_000])
+def test_who_is_far_behind_the_feed_reads_it_in_parts(
+    part_bytes: int, tmp_path: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cases 63 and 77: a deletion in the part that was skipped would be taken for a loss."""
+    log = FilesystemLog.open(tmp_path / "store")
+    gone = Writer(log).write(created()).close()
+    visit(index, log)
+    monkeypatch.setattr("journal.backends.feed.FEED_BYTES_MAX", part_bytes)
+    log.delete(gone.run_id)
+    kept = [Writer(log).write(created()).close() for _ in range(20)]
+    visit(index, log)
+    assert statuses(index) == {each.run_id: "pending" for each in kept}
+    assert dump(index) == fresh(log)
+
+
 def test_what_passes_by_itself_is_tried_again(log: EventLog, index: Index) -> None:
     """A run that could not be opened for a moment must not stay `unreadable` for ever."""
     writer = Writer(log).write(created()).close()
