@@ -197,8 +197,14 @@ def test_an_older_schema_is_made_anew(path: Path, index: Index, log: MemoryLog) 
     index.close()
     execute(path, "PRAGMA user_version = 0")
     execute(path, "DROP INDEX runs_newest")
+    execute(path, "CREATE VIEW some AS SELECT * FROM runs")
+    execute(path, "CREATE TABLE more (x)")
     assert look(index, log) == before
     assert dump(index) == fresh(log)
+    assert index.replaced is None
+    index.close()
+    assert look(index, log) == before
+    assert index.replaced is None
 
 
 def test_an_older_projection_is_folded_anew(path: Path, index: Index, log: MemoryLog) -> None:
