@@ -3,7 +3,8 @@ New events of a run as they become durable, written by this process or by anothe
 
 Looks at the head, which costs one small read; never holds a lock, never disturbs a writer.
 
-Below: errors, limits, chain, ids, log, record. Above: nothing here; ``projections`` gives it to people.
+Below: errors, limits, chain, ids, log, record. Above: nothing here; ``projections`` gives it to
+people.
 """
 
 from collections.abc import AsyncGenerator

@@ -84,7 +84,10 @@ class Leaving:
         self._gone = gone
         self._done = bridge.new_event()
         self._failure: BaseException | None = None
-        leavers.soon(self._leave)
+        if writer.forked:  # a copy, in a child without threads: all of it is the parent's
+            gone()
+        else:
+            leavers.soon(self._leave)
 
     def _leave(self) -> None:
         try:
@@ -102,11 +105,14 @@ class Leaving:
 
     async def _wait(self) -> None:
         """Wait for the end; on a loop that is not the journal's, too. Raises what went wrong."""
-        if self._bridge.is_here:
-            await self._done.wait()
-        else:
-            await anyio.to_thread.run_sync(self._writer.leave)
-            self._gone()  # the journal's loop may have ended
+        if self._writer.forked:
+            return
+        with anyio.CancelScope(shield=True):
+            if self._bridge.is_here:
+                await self._done.wait()
+            else:
+                await anyio.to_thread.run_sync(self._writer.leave)
+                self._gone()  # the journal's loop may have ended
         if self._failure is not None:
             raise self._failure
         self._writer.raise_unseen()

@@ -278,6 +278,7 @@ class Journal(Forking):
                 reason="forked",
                 next_action="async with Journal.open(...) as journal:",
             )
+        self._bridge.check_here("Nothing was written")
         super()._check_open()
 
     def _forget(self, writer: Writer) -> None:
@@ -295,13 +296,13 @@ class Journal(Forking):
 
         Raises ``not_found``, and ``locked`` while a writer holds it.
         """
+        self._check_open()
         await anyio.to_thread.run_sync(self._delete, parse_run_id(run_id))
 
     def _delete(self, run_id: RunId) -> None:
         self.log.delete(run_id)
-        for digest in list(
-            self.artifacts.digests(run_id)
-        ):  # where they do not lie in the run's folder
+        # Where they do not lie in the run's folder.
+        for digest in list(self.artifacts.digests(run_id)):
             self.artifacts.remove(run_id, digest)
 
     @overload

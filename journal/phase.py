@@ -63,13 +63,14 @@ async def record_exit(
 
     When the storage fails while ``failure`` is on its way out, that one goes on, with a note.
     """
-    with anyio.CancelScope(shield=True):
-        try:
+    try:
+        recorder.writer.check_here()  # before the scope: a forked child has no loop
+        with anyio.CancelScope(shield=True):
             await recorder.decide(decide)
-        except StorageError as error:
-            if failure is None:
-                raise
-            failure.add_note(f"run-journal could not record this: {error}")
+    except StorageError as error:
+        if failure is None:
+            raise
+        failure.add_note(f"run-journal could not record this: {error}")
 
 
 class Step:

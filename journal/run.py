@@ -96,13 +96,12 @@ class Run:
         recorder = self._recorder
         if recorder is None:
             return
-        with anyio.CancelScope(shield=True):
-            try:
-                await recorder.close()
-            except Exception as error:
-                if failure is None:
-                    raise
-                failure.add_note(f"run-journal could not close the run: {error}")
+        try:
+            await recorder.close()
+        except Exception as error:
+            if failure is None:
+                raise
+            failure.add_note(f"run-journal could not close the run: {error}")
 
     @property
     def _writing(self) -> Recorder:

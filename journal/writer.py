@@ -303,6 +303,8 @@ class Writer:
 
     def check_here(self) -> None:
         """Raise ``conflict`` on a loop that nobody would wake; see ``Bridge``."""
+        if self.forked:  # there is no telling which loop a child is on
+            self.check_open()
         self._bridge.check_here("Nothing was written")
 
     def check_open(self) -> None:

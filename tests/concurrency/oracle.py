@@ -30,6 +30,7 @@ class Told:
         self.submitted: set[str] = set()
         self.acknowledged: dict[str, tuple[RunId, int]] = {}
         self.entered: set[str] = set()
+        self.before = set(threading.enumerate())
 
     def submit(self, *texts: str) -> None:
         """These will be written now."""
@@ -44,7 +45,7 @@ class Told:
 
 async def holds(store: Path, told: Told, *, pairs: tuple[str, str] | None = None) -> None:
     """Check all of it, on the store as it is now; ``pairs`` end the texts of one append."""
-    await nothing_left(our_threads)
+    await nothing_left(lambda: our_threads(told.before))
     await nothing_left(lambda: open_files(store))
     found: dict[str, tuple[RunId, int]] = {}
     async with journal_on(store, UnsyncedFiles()) as journal:
@@ -71,15 +72,16 @@ async def holds(store: Path, told: Told, *, pairs: tuple[str, str] | None = None
 
 async def nothing_left(look: Callable[[], list[str]]) -> None:
     """Wait, bounded, until ``look`` finds nothing; says what it still finds."""
-    deadline = anyio.current_time() + 5
+    deadline = anyio.current_time() + 60
     while found := look():
         assert anyio.current_time() < deadline, found
         await anyio.sleep(0.002)
 
 
-def our_threads() -> list[str]:
-    """Threads of journals that are still there."""
-    return [t.name for t in threading.enumerate() if t.name.startswith("run-journal")]
+def our_threads(before: set[threading.Thread]) -> list[str]:
+    """Threads of journals that were opened after ``before`` and are still there."""
+    new = set(threading.enumerate()) - before
+    return [thread.name for thread in new if thread.name.startswith("run-journal")]
 
 
 def open_files(store: Path) -> list[str]:

@@ -10,7 +10,7 @@ from journal.backends.filesystem import FilesystemLog
 from journal.events.log import AnnotationAdded
 from journal.workers import Workers
 from journal.writer import Writer
-from tests.support.logs import Lines, StoredRun, code_of
+from tests.support.logs import Lines, StoredRun, code_of, read
 from tests.support.processes import other
 from tests.support.writers import OPENING, SilentBridge, drafts, settled
 
@@ -91,3 +91,82 @@ def test_a_forked_child_gets_no_word_into_a_writers_queue(tmp_path: Path) -> Non
     assert settled(writer.submit(words)).first_seq == 3
     writer.close()
     workers.close()
+
+
+UNWINDING = """
+import os, sys, time
+import anyio
+from journal import Journal, StorageError
+from tests.journal.helpers import note
+
+async def refused(call):
+    try:
+        await call()
+    except StorageError as failure:
+        if (failure.code, failure.info.details.reason) == ("closed", "forked"):
+            return
+    print("not refused", call, flush=True)
+
+async def fork_inside(journal, run):
+    async with run.phase("ingest") as phase:
+        receipt = run.emit(note("parent: before"))
+        child = os.fork()
+        if child:
+            return child
+        await refused(lambda: run.append(note("child")))
+        await refused(lambda: phase.store("child"))
+        await refused(lambda: run.annotate("child"))
+        await refused(journal.run(project="nightly").__aenter__)
+        await refused(journal.open_run(run.id).__aenter__)
+        await refused(lambda: journal.delete(run.id))
+        if sys.argv[3] == "raises":
+            raise ValueError("child")
+        return 0
+
+async def main():
+    parent = os.getpid()
+    try:
+        async with Journal.open(sys.argv[1]) as journal, journal.run(project="nightly") as run:
+            child = await fork_inside(journal, run)
+            if child:
+                deadline = time.monotonic() + 60
+                while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+                    if time.monotonic() > deadline:
+                        os.kill(child, 9)
+                    await anyio.sleep(0.01)
+                print("child", os.waitstatus_to_exitcode(ended[1]), flush=True)
+                await run.append(note("parent: after"))
+    except BaseException as failure:
+        if os.getpid() == parent:
+            raise
+        expected = StorageError if sys.argv[3] == "returns" else ValueError
+        os._exit(7 if type(failure) is expected else 1)
+    print("parent is done", flush=True)
+
+anyio.run(main, backend=sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("how", ["returns", "raises"])
+def test_a_forked_child_that_unwinds_through_a_run_leaves_it_to_its_parent(
+    tmp_path: Path, backend: str, how: str
+) -> None:
+    """Case 45: it neither hangs nor writes, hears that it may not, and closes nothing."""
+    with other(UNWINDING, tmp_path / "store", backend, how) as parent:
+        assert parent.line() == "child 7"
+        assert parent.line() == "parent is done"
+        assert parent.ended() == 0
+    log = FilesystemLog.open(tmp_path / "store")
+    [run_id] = log.runs()
+    assert [record.event for record in read(log, run_id)] == [
+        "run_created",
+        "run_started",
+        "phase_started",
+        "annotation_added",
+        "phase_completed",
+        "annotation_added",
+        "run_completed",
+    ]
+    assert (log.head(run_id).state, log.head(run_id).live) == ("closed", False)
+    assert list((Path(log.folder(run_id)) / "artifacts").iterdir()) == []
