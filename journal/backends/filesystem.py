@@ -308,6 +308,12 @@ class FilesystemLog(Beside):
                 raise refusals.half_deleted(run_id, folder)
             gone = self.files.status_of(folder) is not None
             raise refusals.absent(run_id, folder, log_gone=gone)
+        # A link on the way would let whoever laid it have us write, or delete, somewhere else.
+        way = folder
+        while len(way) > len(self.root):
+            if not self.files.is_folder(way):
+                raise refusals.no_folder(way)
+            way = way.rpartition("/")[0]
 
     def _half_deleted(self, run_id: RunId, folder: str) -> list[str]:
         """What is left of a run whose folder lost its name, and whose deleter died."""
