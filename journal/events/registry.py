@@ -84,9 +84,10 @@ def check_recordable(event: Event) -> None:
         return
     raise storage_error(
         StorageErrorCode.VALIDATION_ERROR,
-        f"{kind.__name__} cannot be recorded: an event of your own derives from Event and needs a "
-        f"dotted name such as 'acme.invoice_sent' in event_name, not {kind.event_name!r}. Nothing "
-        "was written.",
+        f"{kind.__name__} cannot be recorded: an event of your own derives from Event and has "
+        "event_name: ClassVar[str], a dotted name such as 'acme.invoice_sent', and where it has an "
+        f"event_version, that is a ClassVar[int] from 1 on; not {kind.event_name!r} and "
+        f"{kind.event_version!r}. Nothing was written.",
         reason="event_name",
     )
 
@@ -123,8 +124,20 @@ def _place(kind: type[Event]) -> str:
 
 
 def _is_users_own(kind: type[Event]) -> bool:
-    """A built-in event, refined, would move the lifecycle for some of the code and not for all."""
-    return is_user_name(kind.event_name) and _BUILT_IN.isdisjoint(kind.__mro__)
+    """
+    Whether it is named and numbered as it should be. (Without ``ClassVar`` both are fields.)
+
+    A built-in event, refined, would move the lifecycle for some of the code and not for all.
+    """
+    name: object = kind.event_name
+    version: object = kind.event_version
+    return (
+        isinstance(name, str)
+        and is_user_name(name)
+        and isinstance(version, int)
+        and version >= 1
+        and _BUILT_IN.isdisjoint(kind.__mro__)
+    )
 
 
 _BUILT_IN: frozenset[type] = frozenset(BUILT_IN)
