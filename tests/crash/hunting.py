@@ -30,7 +30,7 @@ def sound(mutant: Mutant) -> list[tuple[str, str]]:
 def _hunt(mutant: Mutant, states_max: int | None = None) -> Count:
     plan = Plan(
         step=PLAN.step,
-        second=PLAN.second,
+        second=1_000_000 if mutant.faults else PLAN.second,
         second_step=PLAN.second_step,
         faulted=PLAN.faulted,
         states_max=states_max,

@@ -242,6 +242,10 @@ class Life:
         if lease is None:
             return
         self._leases[run_id] = lease
+        self._took(known, lease)
+
+    def _took(self, known: RunTruth, lease: Lease) -> None:
+        """What was recovered is what is acknowledged from here on."""
         oracle = Oracle(self.number)
         data = oracle.check_lease(open_log(self.disk.copy()), known, lease)
         self.said += oracle.said

@@ -21,6 +21,7 @@ from journal.backends import feed, lease, runfolder, storefile
 from journal.backends.filesystem import FilesystemLog
 from journal.chain import Chain
 from journal.files import Files
+from journal.recorder import Recorder
 
 
 class Change(NamedTuple):
@@ -248,6 +249,24 @@ MUTANTS: dict[str, Mutant] = {
             _without(storefile, "make_store", "files.fsync_dir(path)"),
         ),
         crashes=("append",),
+    ),
+    "artifact_told_before_stored": Mutant(
+        "the event that names an artifact is written before the artifact",
+        (
+            Change(
+                Recorder,
+                "store",
+                "stored = await store_payload(\n",
+                "from hashlib import sha256; "
+                "early = _SPECIMEN.__class__(sha256=sha256(payload).hexdigest(), "
+                "size_bytes=len(payload), location='', replaced=False, "
+                "format=_SPECIMEN.format, media_type='application/octet-stream'); "
+                "appended = await self.append(persisted(early), phase=place.phase); "
+                "stored = await store_payload(\n",
+            ),
+            _without(Recorder, "store", "appended = await self.append(event, phase=place.phase)"),
+        ),
+        crashes=("writer",),
     ),
     "artifact_unsynced": Mutant(
         "an artifact gets its name, and an event that names it, before its bytes are on disk",

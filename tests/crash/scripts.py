@@ -50,6 +50,23 @@ SCRIPTS: dict[str, Sequence[Step]] = {
         ("delete", 0),
         ("append", 1, 10),
     ],
+    # As a program does it, from the recorder down.
+    "writer": [
+        ("open",),
+        ("begin", 0),
+        ("tell", 0, "a", 20, 20),
+        ("keep", 0, 768),
+        ("tell_many", 0, 10, 400, 10),
+        ("leave", 0),
+        ("rejoin", 0),
+        ("tell", 0, "a", 20, 20),
+        ("tell", 0, "b", 30),
+        ("leave", 0),
+        ("rejoin", 0),
+        ("tell", 0, "a", 20, 20),
+        ("tell", 0, "b", 30),
+        ("leave", 0),
+    ],
     # A batch over more chunks than every subset of is tried.
     "wide": [("open",), ("create", 0, 10), ("append", 0, *[300] * 9), ("append", 0, 4000)],
 }
@@ -67,6 +84,7 @@ AFTER: dict[str, Sequence[Step]] = {
 
 GOING_ON: Sequence[Step] = [
     ("release", 0),
+    ("leave", 0),
     ("open",),
     ("again", 0),
     ("append", 0, 25),

@@ -24,6 +24,7 @@ from tests.crash.life import Life, Point
 from tests.crash.losses import Image, Loss, Unsynced
 from tests.crash.oracle import ROOT, Oracle, RunTruth, Truth
 from tests.crash.scripts import GOING_ON, script
+from tests.crash.writing import WritingLife
 
 _LIFE = re.compile(r"([a-z]+[0-9]*)(?:!([a-z_*0-9.-]+))?@([a-z_]+[0-9]*)(\.r)?=(.+)")
 
@@ -64,7 +65,9 @@ class State(NamedTuple):
 def begun(name: str, disk: Disk, truth: Truth, number: int, *, wanted: str | None = None) -> Life:
     """The life of that name (``<script>[!<fault>]``), lived on ``disk``."""
     steps, _, fault = name.partition("!")
-    life = Life(disk, truth, number, fault=Fault.parse(fault) if fault else None, wanted=wanted)
+    life = WritingLife(
+        disk, truth, number, fault=Fault.parse(fault) if fault else None, wanted=wanted
+    )
     # After an error a program lets go and tries again.
     life.live([*script(steps), *GOING_ON] if fault else script(steps))
     return life

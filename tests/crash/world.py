@@ -8,12 +8,15 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
+from typing import Any
 from unittest.mock import patch
 
 from journal import host
+from journal.artifacts import transfer
+from journal.errors import StorageError
 
 NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z
 PID = 4242
@@ -71,6 +74,17 @@ def _boot_id() -> str:
     return f"{_boot:032x}"
 
 
+async def _run_here(function: Callable[..., Any], *arguments: Any, **_: Any) -> Any:
+    """Stands for ``anyio.to_thread.run_sync``: one thread, one order."""
+    return function(*arguments)
+
+
+def _unraisable(told: Any) -> None:
+    """An iterator that nobody reads on is closed without a caller who could be told of an error."""
+    if not isinstance(told.exc_value, StorageError):
+        sys.__unraisablehook__(told)
+
+
 @contextmanager
 def simulated() -> Iterator[None]:
     """Everything of the write side that asks the system for more than files asks this world."""
@@ -82,6 +96,8 @@ def simulated() -> Iterator[None]:
     }
     with ExitStack() as patches:
         patches.enter_context(patch.object(os, "getpid", lambda: PID))
+        patches.enter_context(patch.object(sys, "unraisablehook", _unraisable))
+        patches.enter_context(patch.object(transfer, "run_sync", _run_here))
         for name, module in sorted(sys.modules.items()):
             if name.startswith("journal.") and module is not None:
                 for attribute, value in list(vars(module).items()):
