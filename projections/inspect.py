@@ -4,11 +4,11 @@ The whole store under the eye of ``verify``: logs, artifacts, and the index as i
 The index is looked at before anything catches it up: what is wrong with it must be seen, not
 folded over.
 
-Below: verify, rebuild, rows, sqlite, catchup, findings, sqlitefile, threads. Above: store.
+Below: verify, rebuild, rows, run_index, sqlite, catchup, findings, sqlitefile, threads. Above:
+store.
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from journal.artifacts.store import ArtifactStore
 from journal.errors import StorageError, StorageErrorCode
@@ -18,12 +18,13 @@ from projections import rows
 from projections.catchup import note_changes
 from projections.findings import INDEX_BEHIND, Finding, finding_of
 from projections.rebuild import RebuildReport, report_of
+from projections.run_index import UNREADABLE
 from projections.sqlite import Index, IndexDamaged
 from projections.sqlitefile import Connection, check_whole, identity
 from projections.threads import Progress
 from projections.verify import verify
 
-T = TypeVar("T")
+_LOOKS = 3
 
 
 def check_store(
@@ -89,14 +90,35 @@ def _prepare(db: Connection, log: EventLog) -> None:
 
 
 def _still(db: Connection, log: EventLog, found: list[Finding]) -> list[Finding]:
-    """Without the runs that were opened only while we looked: the feed told of them first."""
-    if any(each.reason == INDEX_BEHIND for each in found):
-        note_changes(db, log)
+    """Without the runs that went on while we looked: another reader may be at work on them."""
     return [
         each
         for each in found
-        if each.reason != INDEX_BEHIND or not rows.is_watched(db, each.run_id or "")
+        if each.reason != INDEX_BEHIND or _is_behind(db, log, RunId(each.run_id or ""))
     ]
+
+
+def _is_behind(db: Connection, log: EventLog, run_id: RunId) -> bool:
+    """
+    Whether the index lacks something of a run, and nobody will look for it.
+
+    The feed tells of a run before a line is written. So who finds that the index is behind, reads
+    the feed, and finds the run neither there nor caught up with by then, has found a gap; once
+    might be between two steps of another reader.
+    """
+    for _ in range(_LOOKS):
+        status = rows.known_status(db, run_id)
+        try:
+            info = log.head(run_id)
+            there = rows.cursor(db, run_id) == info.head and status not in (None, UNREADABLE)
+        except (StorageError, IndexDamaged):  # a finding of its own
+            return not rows.is_watched(db, run_id)
+        if there and not info.live:
+            return False
+        note_changes(db, log)
+        if rows.is_watched(db, run_id):
+            return False
+    return True
 
 
 def _is_there(index: Index) -> bool:

@@ -47,6 +47,17 @@ def transaction(db: Connection) -> Iterator[None]:
     db.execute("COMMIT")
 
 
+@contextlib.contextmanager
+def snapshot(db: Connection | None) -> Iterator[None]:
+    """What is read inside belongs together, whatever others write meanwhile; nobody waits."""
+    if db is None:
+        yield
+        return
+    db.execute("BEGIN")
+    yield
+    db.execute("COMMIT")
+
+
 # -- what is to be visited -----------------------------------------------------------------------
 
 

@@ -63,9 +63,10 @@ def verify(
     events = 0
     for done, run_id in enumerate(wanted):
         check = _RunCheck(log, artifacts, db, run_id, strict=strict)
-        for step in check.steps():
-            if progress is not None:
-                progress(done, len(wanted), events + step)
+        with rows.snapshot(db):
+            for step in check.steps():
+                if progress is not None:
+                    progress(done, len(wanted), events + step)
         events += check.folds.at.seq
         found += check.found
     if progress is not None:

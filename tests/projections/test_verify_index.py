@@ -4,11 +4,16 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from anyio import to_thread
 
 from journal.backends.filesystem import FilesystemLog
 from journal.errors import StorageErrorCode
+from journal.events import run
+from projections.inspect import check_index
+from projections.sqlite import Index
 from projections.store import Projections
-from tests.projections.helpers import Writer, created
+from tests.projections.helpers import Writer, created, stored
+from tests.projections.indexes import Between, visit
 from tests.projections.verified import Store
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +86,35 @@ async def test_a_run_that_the_index_has_not_seen_yet_is_no_finding(store: Store)
     """The next reading catches up; a run that was copied in by hand needs a rebuild."""
     Writer(store.log).write(created()).close()
     assert await store.verify() == []
+
+
+@pytest.mark.parametrize("moment", ["changes", "runs", "head", "extent", "read"])
+@pytest.mark.parametrize("ending", ["goes on", "closed", "opened and closed", "new run"])
+async def test_what_others_do_meanwhile_is_no_finding(
+    moment: str, ending: str, tmp_path: Path
+) -> None:
+    """A line, and a reader that brings it into the same index, while verify looks at both."""
+    log = FilesystemLog.open(tmp_path / "store")
+    path = str(tmp_path / "store/index.sqlite")
+    ours, theirs = Index(path), Index(path)
+    writer = Writer(log).write(created())
+    if ending == "opened and closed":
+        writer.close()
+    visit(ours, log)
+
+    def act() -> None:
+        if ending == "new run":
+            Writer(log).write(created(), run.RunStarted()).close()
+        writer.write(run.RunStarted(), ("p", stored("a1")))
+        if ending != "goes on":
+            writer.close()
+        visit(theirs, log)
+
+    between = Between(log, moment, act)
+    report = await to_thread.run_sync(lambda: check_index(ours, between, progress=lambda *_: None))
+    assert report.findings == []
+    ours.close()
+    theirs.close()
 
 
 async def test_a_damaged_index_is_a_finding_and_no_obstacle(store: Store) -> None:
