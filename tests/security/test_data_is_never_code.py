@@ -1,4 +1,4 @@
-"""What was read from a log, an index or an artifact is never run, imported or made a class of."""
+"""Security, code: what was read from a store is never run, imported or made a class of."""
 
 import ast
 

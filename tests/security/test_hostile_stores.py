@@ -24,7 +24,8 @@ Act = Callable[[Path, list[str]], Awaitable[object]]
 
 async def _made(store: Path) -> list[str]:
     """Make a store with all that can lie in one; return the ids of its runs."""
-    ids, live = [], store.with_name("live")
+    ids: list[str] = []
+    live = store.with_name("live")
     async with Journal.open(live) as journal:
         for number in range(2):
             async with journal.run(project="p") as run:
@@ -133,7 +134,7 @@ def _snapshot(place: Path) -> dict[str, tuple[int, bytes]]:
 def test_nothing_behind_a_link_is_changed(
     tmp_path: Path, whole: tuple[Path, list[str]], act: str
 ) -> None:
-    """Security: whoever may write into a store must not write with our rights elsewhere."""
+    """Security, links: who may write into a store must not write with our rights elsewhere."""
     source, ids = whole
     changed = []
     for number, name in enumerate(_places(source, ids[1])):
@@ -156,7 +157,7 @@ def test_nothing_behind_a_link_is_changed(
 def test_a_link_to_nowhere_makes_nothing_there(
     tmp_path: Path, whole: tuple[Path, list[str]], act: str
 ) -> None:
-    """Security: a file that is made at the end of a link is a file in somebody's home."""
+    """Security, links: a file that is made at the end of one is a file in somebody's home."""
     source, ids = whole
     for number, name in enumerate(_places(source, ids[1])):
         store, outside = tmp_path / f"s{number}", tmp_path / f"o{number}"
@@ -172,7 +173,7 @@ def test_a_link_to_nowhere_makes_nothing_there(
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_everything_in_a_store_is_its_owners_alone(tmp_path: Path, umask: int) -> None:
-    """Security: logs, artifacts, indexes, locks, what was torn: folders 0700 and files 0600."""
+    """Security, modes: logs, artifacts, indexes, locks, torn tails: folders 0700, files 0600."""
     before = os.umask(umask)
     try:
         anyio.run(_made, tmp_path / "store")
@@ -210,7 +211,7 @@ NAMES = [
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:24])
 async def test_what_is_no_run_id_becomes_no_path(tmp_path: Path, name: str) -> None:
-    """Security: an id alone gives a path, so it is parsed once, where it comes in."""
+    """Security, names: an id alone gives a path, so it is parsed once, where it comes in."""
     async with Journal.open(tmp_path / "store") as journal:
         before = _snapshot(tmp_path)
         for call in (journal.resume, journal.open_run):
@@ -227,7 +228,7 @@ async def test_what_is_no_run_id_becomes_no_path(tmp_path: Path, name: str) -> N
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", ["../a", "a/b", "A", "", "a" * 65, "..", "a\n", "\u202ea", "é"])
 async def test_what_is_no_name_is_recorded_nowhere(tmp_path: Path, name: str) -> None:
-    """Security: names of projects, phases and roles go into paths, columns and terminals."""
+    """Security, names: those of projects, phases, roles go into paths, columns and terminals."""
     async with Journal.open(tmp_path / "store") as journal:
         with pytest.raises(StorageError):
             journal.run(project=name)
@@ -257,7 +258,7 @@ FEEDS = [
 async def test_a_feed_that_lies_leads_nowhere(
     tmp_path: Path, whole: tuple[Path, list[str]], tail: bytes
 ) -> None:
-    """Security: the feed is a list of ids out of a file; each is parsed like any other."""
+    """Security, names: the feed is a list of ids out of a file; each is parsed as any other."""
     shutil.copytree(whole[0], tmp_path / "store")
     with (tmp_path / "store/feed").open("ab") as file:
         file.write(tail)
@@ -269,7 +270,7 @@ async def test_a_feed_that_lies_leads_nowhere(
 async def test_a_hard_link_is_not_written_through(
     tmp_path: Path, whole: tuple[Path, list[str]]
 ) -> None:
-    """Security: a second name of a file is the same file; artifacts are never rewritten."""
+    """Security, links: a second name of a file is the same file; artifacts are never rewritten."""
     store = tmp_path / "store"
     shutil.copytree(whole[0], store)
     artifact = next(store.glob(f"runs/*/*/*/{whole[1][0]}/artifacts/*"))

@@ -1,4 +1,4 @@
-"""Security, secrets: parameters are recorded by name, and supplied again by whoever resumes."""
+"""Security, keys: those that a run needs are recorded by name, supplied again by who resumes."""
 
 import json
 from pathlib import Path

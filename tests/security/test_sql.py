@@ -1,4 +1,4 @@
-"""What people ask for reaches SQLite as a parameter, never as text of a statement."""
+"""Security, sql: what people ask for is a parameter, never a piece of a statement."""
 
 import ast
 from pathlib import Path
