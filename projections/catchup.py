@@ -21,16 +21,16 @@ Below: replay, rows, run_index, seals, sqlitefile, threads. Above: rebuild, time
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 
 import msgspec
 
 from journal.errors import StorageError, StorageErrorCode
 from journal.ids import RunId
-from journal.log import EventLog, Head, HeadInfo
+from journal.log import Changes, EventLog, Head, HeadInfo
 from projections import rows
-from projections.replay import RUN_INDEX, RunFolds, check_goes_on
+from projections.replay import BEGINNING, RUN_INDEX, RunFolds, check_goes_on
 from projections.run_index import UNREADABLE, RunIndexRecord, unreadable
 from projections.seals import decoding
 from projections.sqlitefile import Connection
@@ -62,6 +62,7 @@ class _Visit(msgspec.Struct):
     record: RunIndexRecord | None = None
     anew: bool = False
     lines: int = 0
+    stranger: bool = False
 
 
 def catch_up(
@@ -110,15 +111,16 @@ def note_changes(db: Connection, log: EventLog) -> None:
         if not found.changes and not found.everything:
             return
         hidden: list[StorageError] = []
-        if found.everything:
-            rows.scan(db, log.runs(hidden))
         last = {change.run_id: change.what for change in found.changes}
         gone = [run for run, what in last.items() if what == "deleted" and _is_gone(log, run)]
+        everything = found.everything or _names_strangers(db, found, gone)
+        if everything:
+            rows.scan(db, log.runs(hidden))
         with rows.transaction(db):
             if rows.feed(db) != known:
                 continue  # somebody else was faster: look at what is new since then
             token = known.token + 1
-            if found.everything:
+            if everything:
                 rows.watch_scanned(db, token)
             rows.watch(db, last, token)
             for run_id in gone:
@@ -127,7 +129,7 @@ def note_changes(db: Connection, log: EventLog) -> None:
             rows.move_feed(db, "" if hidden else found.cursor, token)
         for failure in hidden:
             warnings.warn(str(failure), HiddenRunsWarning, stacklevel=1)
-        if found.everything:
+        if everything:
             return
 
 
@@ -138,6 +140,17 @@ def _is_gone(log: EventLog, run_id: RunId) -> bool:
     except StorageError as failure:
         return failure.code is StorageErrorCode.NOT_FOUND
     return False
+
+
+def _names_strangers(db: Connection, found: Changes, gone: Sequence[RunId]) -> bool:
+    """Whether a run is told as deleted that nobody told of before: a bit of its id is another."""
+    told = {each.run_id for each in found.changes if each.what != "deleted"}
+    return any(
+        run_id not in told
+        and rows.known_status(db, run_id) is None
+        and not rows.is_watched(db, run_id)
+        for run_id in gone
+    )
 
 
 class _Reading:
@@ -177,6 +190,9 @@ class _Reading:
                 return
             folds = visit.folds or rows.folds(self._db, run_id)
             visit.record = unreadable(run_id, folds.run_index, failure)
+            if failure.code is StorageErrorCode.NOT_FOUND and visit.before == BEGINNING:
+                # Never seen: the feed may have meant another run, so all are looked for, once.
+                visit.stranger = not known
             same = visit.folds is None or folds.at == visit.before
             if same and rows.stands_written(self._db, visit.record):
                 return  # as bad as it was: nothing is written
@@ -245,4 +261,7 @@ class _Reading:
             rows.keep_record(db, visit.record)
         if visit.rests:
             rows.let_go(db, run_id)
+        if visit.stranger:
+            rows.move_feed(db, "", rows.feed(db).token)
+            self.settled = False
         return True
