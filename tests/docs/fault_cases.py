@@ -193,12 +193,13 @@ SECURITY: dict[str, Case] = {
     ),
     "modes": Case("other users of the machine", "folders 0700, files 0600"),
     "bounds": Case("input without end", "line, depth, batch, queue, artifact, page: all bounded"),
+    "errors": Case("errors, which go into reports and tickets", "hold no byte of a payload"),
     "secrets": Case("a key or token in a payload", "redacted before it is hashed and stored"),
     "code": Case("a log or artifact that wants to be run", "no pickle, no eval, no class by name"),
     "sql": Case("values that want to be SQL", "handed over as parameters"),
     "terminal": Case("control, ANSI and bidi characters", "made visible on a terminal"),
     "csv": Case("cells that a spreadsheet would run", "nothing of ours writes CSV"),
-    "keys": Case("keys and tokens of the journal's own", "never inside the store"),
+    "keys": Case("keys that a run needs", "stay outside; recorded by name, supplied again"),
     "dependencies": Case("code of others", "few, and exact versions for development"),
 }
 """
