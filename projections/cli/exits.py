@@ -164,24 +164,40 @@ def next_command(action: str | None, settings: Settings) -> str | None:
 
 @contextmanager
 def warnings_told(settings: Settings) -> Iterator[None]:
-    """Warnings of ours become one line on stderr, or one JSON object; others stay as they are."""
+    """
+    Warnings of ours become one line on stderr, or one JSON object; others stay as they are.
+
+    So does what the read side logs as a warning: that a damaged index was replaced, say.
+    """
+    import logging  # late: `journal --help` does not come by here
+
     usual = warnings.showwarning
+    ours = logging.getLogger("projections")
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: _warn(record.getMessage(), settings)  # type: ignore[method-assign]
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
         if not category.__module__.startswith(("journal.", "projections.")):
             usual(message, category, *place, **more)
-        elif settings.json:
-            import json
-
-            say(json.dumps({"warning": {"message": str(message)}}))
         else:
-            say(f"journal: warning: {message}")
+            _warn(str(message), settings)
 
     warnings.showwarning = show
+    ours.addHandler(handler)
     try:
         yield
     finally:
+        ours.removeHandler(handler)
         warnings.showwarning = usual
+
+
+def _warn(message: str, settings: Settings) -> None:
+    if settings.json:
+        import json
+
+        say(json.dumps({"warning": {"message": message}}))
+    else:
+        say(f"journal: warning: {message}")
 
 
 def note(text: str, settings: Settings) -> None:

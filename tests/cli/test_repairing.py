@@ -225,3 +225,22 @@ def test_without_a_run_the_feed_is_begun_anew(damaged: tuple[Command, str]) -> N
     (done,) = journal.records("repair")
     assert Path(done["kept_as"]).read_bytes() == old
     assert journal("verify").returncode == 0
+
+
+# -- the index -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_whoever_replaces_a_damaged_index_says_so(
+    damaged: tuple[Command, str], options: list[str]
+) -> None:
+    """Case 59: nothing is lost, and the answer is right; but a disk that damages files is news."""
+    journal, run_id = damaged
+    (journal.folder / ".journal/index.sqlite").write_bytes(b"garbage" * 1000)
+    ran = journal.process(*options, "list")
+    assert ran.returncode == 0
+    assert json.loads(ran.stdout)["run_id"] == run_id
+    (line,) = ran.stderr.splitlines()
+    said = json.loads(line)["warning"]["message"] if options else line
+    assert "was damaged" in said
+    assert "made anew from the logs" in said
