@@ -10,7 +10,7 @@ threads. Above: store.
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import get_args
+from typing import TypeVar, get_args
 
 from journal.artifacts.store import ArtifactMetadata, ArtifactStore
 from journal.chain import Chain
@@ -28,7 +28,10 @@ from projections.sqlitefile import Connection
 from projections.threads import Progress
 from projections.timetravel.at import Point, fold_to
 
+T = TypeVar("T")
+
 _GOING_ON = frozenset({"pending", "running"})
+_SWAPS_MAX = 10  # rebuilds between a visit and its question
 
 
 def check_question(status: str | None, since: datetime | None, limit: int | None) -> None:
@@ -57,13 +60,39 @@ def list_runs(
     progress: Progress,
 ) -> list[RunIndexRecord]:
     """Records, newest first; those that go on say whether anybody still writes them."""
-    catch_up(db, log, progress=progress)
+    found = caught_up(
+        db, log, lambda: questions.runs(db, status, project, since, limit), progress=progress
+    )
     return [
         each.model_copy(update={"writer_gone": True})
         if each.status in _GOING_ON and writer_gone(log, RunId(each.run_id))
         else each
-        for each in questions.runs(db, status, project, since, limit)
+        for each in found
     ]
+
+
+def caught_up(
+    db: Connection,
+    log: EventLog,
+    ask: Callable[[], T],
+    *,
+    only: RunId | None = None,
+    progress: Progress | None = None,
+) -> T:
+    """
+    Catch up, then ask for rows.
+
+    What another process swaps in meanwhile was folded before: it may lack events that were shown
+    already, so it is caught up with as well.
+    """
+    for _ in range(_SWAPS_MAX):
+        generation = rows.feed(db).generation
+        catch_up(db, log, only=only, progress=progress)
+        with rows.snapshot(db):
+            found = ask() if rows.feed(db).generation == generation else None
+        if found is not None:
+            return found
+    return ask()
 
 
 def writer_gone(log: EventLog, run_id: RunId) -> bool:
@@ -118,8 +147,8 @@ def artifacts(
     progress: Progress,
 ) -> list[ArtifactMetadata]:
     """Artifacts, each with the place where its bytes lie."""
-    catch_up(db, log, only=only, progress=progress)
+    found = caught_up(db, log, lambda: find(db), only=only, progress=progress)
     return [
         each.model_copy(update={"location": store.location(each.run_id, each.sha256)})
-        for each in find(db)
+        for each in found
     ]

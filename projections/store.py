@@ -29,7 +29,6 @@ from journal.ids import RunId, parse_digest, parse_run_id
 from journal.log import EventLog, Head
 from journal.record import Record
 from projections import questions, reading, resolve
-from projections.catchup import catch_up
 from projections.findings import Finding
 from projections.inspect import check_index, check_store
 from projections.rebuild import RebuildReport, rebuild
@@ -150,8 +149,7 @@ class Projections:
             return whole
 
         def find(db: Connection, log: EventLog) -> RunId:
-            catch_up(db, log, progress=self._step())
-            return resolve.find(db, text)
+            return reading.caught_up(db, log, lambda: resolve.find(db, text), progress=self._step())
 
         return await self._ask(find)
 
@@ -229,8 +227,9 @@ class Projections:
         """The id of the artifact that a person means, as ``resolve`` finds runs; no ``@`` names."""
 
         def find(db: Connection, log: EventLog) -> str:
-            catch_up(db, log, progress=self._step())
-            return resolve.find_artifact(db, text)
+            return reading.caught_up(
+                db, log, lambda: resolve.find_artifact(db, text), progress=self._step()
+            )
 
         return await self._ask(find)
 
