@@ -161,6 +161,13 @@ SECOND_LOOK = (
     r"|://[^/?#\s\"]*@"
 )
 
+# What forms alone have in them: a text that only speaks of secrets need not be searched for one.
+FORM_LOOK = (
+    r"sk-|[sr]k_live_|[sr]k_test_|whsec_|eyj|akia|asia|gh[pousr]_|github_pat_|glpat-|gldt-|glrt-"
+    r"|glcbt-|glptt-|xox|xapp-|hooks\.slack|aiza|ya29\.|npm_|hf_|pypi-age|sg\.|accountkey="
+    r"|-----begin|://|bearer |authorization[:=]"
+)
+
 # A name in front of its value inside a text: as JSON or Python writes it, on a command line, in a
 # URL, in an environment, in a header. The value begins where this ends.
 IN_TEXT = re.compile(

@@ -24,6 +24,7 @@ from journal.limits import SECRET_CHARS_MASKED
 from journal.secretpatterns import (
     BLOCK_CHARS,
     FIRST_LOOK,
+    FORM_LOOK,
     FORMS,
     HEADERS,
     IN_TEXT,
@@ -104,9 +105,8 @@ class SecretsGuard(BaseModel):
         """
         Whether a text (UTF-8, if bytes) may hold a secret; false alarms are no harm.
 
-        Asked of every line, so it is one regular expression in Rust: any of Python's own takes
-        longer than all else that happens to a line. A form of the user's own may begin anywhere;
-        with one, every line is looked at closely.
+        Asked of every line, so it is an expression in Rust: any of Python's own takes longer than
+        all else that happens to a line. With a form of the user's own every line is suspect.
         """
         if self.patterns:
             return lambda text: True
@@ -128,6 +128,14 @@ class SecretsGuard(BaseModel):
             return first(lowered) and second(lowered)
 
         return look_at_letters
+
+    @cached_property
+    def holds_form(self) -> Callable[[str], bool]:
+        """Whether a text may hold a secret by its form."""
+        if self.patterns or not self.well_known:
+            return lambda text: bool(self.patterns)
+        look = _matcher(FORM_LOOK)
+        return lambda text: look(text.lower())
 
     @cached_property
     def _tails(self) -> frozenset[tuple[str, ...]]:
@@ -196,8 +204,7 @@ class Cleaner:
     """
     Takes the secrets out of one event or payload; ``count`` says how many there were.
 
-    Values that stood under a secret's name are remembered, so that a message beside them can be
-    rid of them, too.
+    Values under a secret's name are remembered, so that a message can be rid of them, too.
     """
 
     def __init__(self, guard: SecretsGuard) -> None:
@@ -219,9 +226,9 @@ class Cleaner:
 
     def text(self, text: str) -> str:
         """A text without secrets of a known form, and without values beside a secret's name."""
-        if len(text) < _SHORTEST or not self._guard.suspects(text):
+        if len(text) < _SHORTEST:
             return text
-        if len(text) <= BLOCK_CHARS:
+        if len(text) <= BLOCK_CHARS or not self._guard.suspects(text):
             return self._block(text)
         if self._guard.counts("private_key"):  # the one form that has many lines
             text = PRIVATE_KEY.sub(lambda match: self._form("private_key", match[0]), text)
@@ -230,7 +237,9 @@ class Cleaner:
     def _block(self, text: str) -> str:
         if not self._guard.suspects(text):
             return text
-        return self._guard.take_out(self._named_in_text(text), self._form)
+        if "=" in text or ":" in text:
+            text = self._named_in_text(text)
+        return self._guard.take_out(text, self._form) if self._guard.holds_form(text) else text
 
     def mask(self, text: str) -> str:
         """``text`` without the values that stood under a secret's name so far."""

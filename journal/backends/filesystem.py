@@ -126,6 +126,9 @@ class FilesystemLog(Beside):
             try:
                 # Its maker may have died between giving the run its name and syncing that name.
                 self.files.fsync_dir(folder.rpartition("/")[0])
+                # And who took it by force may have died between giving a copied log its name and
+                # syncing that: what is written to the copy would be gone with the power.
+                self.files.fsync_dir(folder)
                 lease = runfolder.reopen(self.files, run_id, folder, lock_fd)
             except BaseException:
                 self._let_go(lock_fd)
@@ -308,12 +311,7 @@ class FilesystemLog(Beside):
                 raise refusals.half_deleted(run_id, folder)
             gone = self.files.status_of(folder) is not None
             raise refusals.absent(run_id, folder, log_gone=gone)
-        # A link on the way would let whoever laid it have us write, or delete, somewhere else.
-        way = folder
-        while len(way) > len(self.root):
-            if not self.files.is_folder(way):
-                raise refusals.no_folder(way)
-            way = way.rpartition("/")[0]
+        tree.check_way(self.files, self.root, folder)
 
     def _half_deleted(self, run_id: RunId, folder: str) -> list[str]:
         """What is left of a run whose folder lost its name, and whose deleter died."""

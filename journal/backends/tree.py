@@ -25,6 +25,19 @@ DELETED = ".deleted-"
 _NUMBER = re.compile(r"[0-9]+")
 
 
+def check_way(files: Files, root: str, folder: str) -> None:
+    """
+    Refuse with ``corrupt`` a run that lies behind a link, anywhere on the way from ``root``.
+
+    Whoever laid it would have us write, or delete, somewhere else.
+    """
+    way = folder
+    while len(way) > len(root):
+        if not files.is_folder(way):
+            raise refusals.no_folder(way)
+        way = way.rpartition("/")[0]
+
+
 def runs(files: Files, root: str, failures: list[StorageError] | None) -> Iterator[RunId]:
     """All runs below ``root``, oldest day first; see ``EventLog.runs``."""
     with refusals.place("runs", path=root):
