@@ -2,11 +2,17 @@
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
 from journal import Journal, StorageError
+from journal.backends.filesystem import FilesystemLog
+from journal.log import EventLog
+from projections import Projections, reading, rows, schema
+from projections.catchup import catch_up
+from projections.sqlitefile import Connection
 from tests.journal.helpers import events, note
 from tests.support.processes import Other, other
 
@@ -134,3 +140,29 @@ async def test_a_run_open_elsewhere_is_neither_repaired_nor_deleted(journal: Jou
     async with journal.resume(run.id) as again:
         assert again.epoch == 3
     await journal.delete(run.id)
+
+
+async def test_an_older_index_swapped_in_behind_a_visit_is_caught_up_with(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case 47: a rebuild that began earlier ends just then; what was shown is shown again."""
+    async with journal.run(project="nightly") as run:
+        await run.store("text")
+    swaps: list[int] = []
+
+    def and_then_swapped(db: Connection, log: EventLog, **options: Any) -> None:
+        catch_up(db, log, **options)
+        if len(swaps) % 2 == 0:
+            with rows.transaction(db):  # as a rebuild that has folded nothing yet would
+                for table in schema.TABLES:
+                    db.execute(f"DELETE FROM {table}")
+                db.execute("UPDATE meta SET generation = generation + 1, feed = NULL")
+        swaps.append(1)
+
+    monkeypatch.setattr(reading, "catch_up", and_then_swapped)
+    assert isinstance(journal.log, FilesystemLog)
+    async with Projections.open(journal.log.root) as found:
+        assert [row.run_id for row in await found.list()] == [run.id]
+        assert len(await found.artifacts(run.id)) == 1
+        assert await found.resolve(run.id[-8:]) == run.id
+    assert len(swaps) == 6
