@@ -9,7 +9,7 @@ ours: 2.5 us an event instead of 3.8, read, checked, decoded and folded.
 Nothing is decided here. A block that is plainly right is taken as it is; any other goes line by
 line through ``Chain.follow``, which takes it or says what is wrong with which line.
 
-Below: errors, limits, record, chain. Above: projections.
+Below: errors, limits, jsonrules, events.registry, record, chain. Above: projections.
 """
 
 from binascii import hexlify
@@ -21,6 +21,8 @@ from itertools import chain as joined
 
 from journal.chain import OPENINGS, SUFFIX_BYTES, Chain
 from journal.errors import StorageError
+from journal.events.registry import KEPT_FREE_JSON
+from journal.jsonrules import may_be_deep
 from journal.limits import LINE_BYTES_MAX_READ
 from journal.record import Record, typed_decoder
 
@@ -87,6 +89,7 @@ def _look(chain: Chain, block: list[bytes]) -> list[Record] | None:
         len(block[-1]) <= LINE_BYTES_MAX_READ  # a line that long ends its block
         and _laid_out(stamps)
         and _ordinary(chain, records)
+        and not _deep(block, records)
         and _in_order(chain, records)
         and _hashes_hold(chain.hash, block)  # last: a block with an unknown event costs little
     )
@@ -121,6 +124,17 @@ def _ordinary(chain: Chain, records: list[Record]) -> bool:
         and clock is None
         and kind not in OPENINGS
         for run_id, v, clock, kind in kinds
+    )
+
+
+def _deep(block: list[bytes], records: list[Record]) -> bool:
+    """Whether a state would get to keep what may be nested too deep."""
+    if KEPT_FREE_JSON.isdisjoint(type(each.data) for each in records):
+        return False
+    return any(
+        may_be_deep(line)
+        for line, record in zip(block, records, strict=True)
+        if type(record.data) in KEPT_FREE_JSON
     )
 
 

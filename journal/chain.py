@@ -20,8 +20,9 @@ import msgspec
 from journal.draft import Stamp
 from journal.errors import StorageError, StorageErrorCode, storage_error
 from journal.events.base import Event
+from journal.events.registry import KEPT_FREE_JSON
 from journal.events.run import RunCreated, RunStarted, WriterOpened
-from journal.jsonrules import RuleBroken, check_strictly
+from journal.jsonrules import RuleBroken, check_depth, check_strictly, may_be_deep
 from journal.limits import FORMAT, LINE_BYTES_MAX_READ
 from journal.record import Record, decode, typed_decoder
 
@@ -98,7 +99,7 @@ class Chain:
     A walk along a log: each line is checked against the one above, then decoded.
 
     ``seq``, ``position`` (bytes of log so far) and ``hash`` say where the walk stands. With
-    ``strict`` also duplicate keys, depth and numbers are checked (verify, recovery: 15% slower).
+    ``strict`` also duplicate keys and numbers are checked (verify, recovery: 15% slower).
     """
 
     __slots__ = ("_above", "_decode_typed", "position", "run_id", "strict")
@@ -215,6 +216,7 @@ class Chain:
             and stamp[11:13] != "24"
             and record.clock is None
             and record.v == record.data.event_version
+            and not (type(record.data) in KEPT_FREE_JSON and may_be_deep(line))
         ):
             return record
         return None
@@ -230,6 +232,8 @@ class Chain:
             except (msgspec.DecodeError, UnicodeError, RecursionError):
                 check_strictly(line[:-1])  # says more exactly what is wrong, where it can
                 raise
+            if type(record.data) in KEPT_FREE_JSON:
+                check_depth(line[:-1])
         except RuleBroken as failure:
             raise self._error(failure.code, f"is malformed ({failure})", "rule") from failure
         except StorageError as failure:  # an upcaster's, which does not know the place

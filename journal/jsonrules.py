@@ -36,7 +36,7 @@ class RuleBroken(ValueError):
 
 def check_depth(text: bytes) -> None:
     """Refuse nesting past ``DEPTH_MAX``; constant memory, and almost free on ordinary text."""
-    if text.count(b"{") + text.count(b"[") <= DEPTH_MAX:
+    if not may_be_deep(text):
         return
     depth = 0
     for byte in _STRING.sub(b"", text):
@@ -48,6 +48,11 @@ def check_depth(text: bytes) -> None:
                 )
         elif byte in b"}]":
             depth -= 1
+
+
+def may_be_deep(text: bytes) -> bool:
+    """Whether ``check_depth`` must look closer."""
+    return text.count(b"{") + text.count(b"[") > DEPTH_MAX
 
 
 def has_long_number(text: bytes) -> bool:

@@ -45,6 +45,23 @@ BUILT_IN: tuple[type[Event], ...] = (
 )
 """The vocabulary of format 1, in the order of ``docs/events.md``."""
 
+KEPT_FREE_JSON = frozenset(
+    {
+        run.RunCreated,
+        run.RunFailed,
+        phase.PhaseCompleted,
+        phase.PhaseFailed,
+        step.StepFailed,
+        artifact.ArtifactPersisted,
+        artifact.ArtifactPersistFailed,
+        log.SnapshotRecorded,
+    }
+)
+"""
+Events with free JSON that a state may keep: replay checks its depth, too. A parser bears more than
+whatever shows the state afterwards, and one such line would close the whole index.
+"""
+
 _DOTTED = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _NAME_CHARS_MAX = 128
 

@@ -4,16 +4,20 @@ Cases 28 to 39: what is kept under ``tests/corpus/``, tried again; and that the 
 
 from pathlib import Path
 
+import msgspec
+import msgspec.inspect
 import pytest
 
 from journal import jsonrules
 from journal.chain import Chain
-from journal.errors import StorageError
+from journal.errors import StorageError, StorageErrorCode
+from journal.events.log import LogEmitted
+from journal.events.registry import BUILT_IN, KEPT_FREE_JSON
 from journal.record import Record
 from projections.cli.app import COMMANDS
 from tests.fuzz import corpus
 from tests.fuzz.targets import TARGETS, command
-from tests.fuzz.targets.lines import chained_up, check
+from tests.fuzz.targets.lines import chained_up, check, walk
 from tests.unit.lines import body_of
 
 ALL = [(name, path) for name in TARGETS for path in corpus.files(name)]
@@ -94,3 +98,27 @@ def _forgetful(chain: Chain, read: object, size: int, acknowledged: int, *, clos
     from journal.recovery import Tail
 
     return Tail(Head(0, 0, chain.hash), size)
+
+
+def test_what_a_state_may_keep_is_never_too_deep() -> None:
+    """Case 32: one line of another writer, nested 300 deep, ended `journal show` in a traceback."""
+    deep = b"[" * 300 + b"]" * 300
+    for more in (b"", b',"clock":"2026-11-22T11:59:59.000000Z"'):
+        body = body_of(data=b'{"revision":1,"duration_s":1,"summary":{"x":%b}}' % deep)
+        body = body.replace(b"log_emitted", b"phase_completed").replace(
+            b',"batch"', more + b',"batch"'
+        )
+        for strict in (False, True):
+            error = walk(chained_up([body]), strict=strict).error
+            assert error is not None
+            assert error.code is StorageErrorCode.VALIDATION_ERROR
+        before = [body_of(n, batch=b"[%d,1]" % n) for n in range(1, 12)]
+        behind = body.replace(b'"seq":1', b'"seq":12').replace(b'"batch":[1,1]', b'"batch":[12,1]')
+        check(chained_up([*before, behind]))
+        assert len(walk(chained_up([*before, behind]), strict=False, at_once=True).records) == 11
+
+
+def test_every_event_with_free_json_is_looked_at() -> None:
+    """Case 32: but for log lines, the most frequent ones; no state keeps what they hold."""
+    free = {kind for kind in BUILT_IN if "AnyType" in repr(msgspec.inspect.type_info(kind))}
+    assert free == KEPT_FREE_JSON | {LogEmitted}
