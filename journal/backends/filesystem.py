@@ -6,9 +6,9 @@ A folder per run, JSON Lines inside: the event log that people use.
 Owns how a run appears (a whole folder is renamed into place) and what readers may see. Never
 parses an event. Layout: docs/format.md.
 
-Below: errors, limits, ids, files, log, recovery, feed, headfile, lease, oddities, past, refusals,
-runfolder, storefile, takeover, tree. Above: journal. Next to read: ``runfolder.py`` (make, lock,
-recover), ``lease.py`` (one append), then ``../recovery.py`` (what a crash may leave).
+Below: errors, limits, ids, files, log, recovery, feed, headfile, lease, looking, oddities, past,
+refusals, runfolder, storefile, takeover, tree. Above: journal. Next to read: ``runfolder.py``
+(make, lock, recover), ``lease.py`` (one append), then ``../recovery.py`` (what a crash may leave).
 """
 
 import errno
@@ -16,15 +16,16 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from journal.backends import lease as leases
-from journal.backends import refusals, runfolder, takeover, tree
+from journal.backends import looking, refusals, runfolder, takeover, tree
 from journal.backends.feed import Feed
-from journal.backends.headfile import FIRST_EPOCH, UNPUBLISHED, read_head
+from journal.backends.headfile import FIRST_EPOCH
 from journal.backends.lease import FileLease
+from journal.backends.looking import opened
 from journal.backends.oddities import Beside
 from journal.backends.past import carry_past, opened_past, past_path
 from journal.backends.refusals import BACKEND, place
@@ -201,55 +202,21 @@ class FilesystemLog(Beside):
         folder = self.folder(run_id)
         with place("head", run_id, folder):
             self._check_present(run_id, folder)
-            # Before the head is read: who finds the lock free then reads the head that was left.
-            live = self.files.is_locked(f"{folder}/lock")
-            with self._reading(f"{folder}/events.jsonl") as fd:
-                found = read_head(self.files, f"{folder}/head")
-                if found is not None and found.of_this_boot:
-                    if found.epoch == UNPUBLISHED:  # what is shown must not vanish with the power
-                        self.files.fsync_dir(folder.rpartition("/")[0])
-                    size = self.files.status(fd).size
-                    if found.head.position > size:
-                        raise refusals.short(run_id, folder, found.head, size)
-                    shown = found.head
-                else:
-                    # After a reboot, or on another host, the watermark may lag: whole batches.
-                    if found is None or not found.names_boot:  # they may be in memory only
-                        self.files.fdatasync(fd)
-                    found, tail = runfolder.examine(self.files, run_id, folder, fd, strict=False)
-                    shown = tail.head
-        return HeadInfo(
-            head=shown,
-            epoch=max(found.epoch, FIRST_EPOCH) if found else FIRST_EPOCH,
-            host=found.host if found else "unknown",
-            pid=found.pid if found else 0,
-            state=found.state if found else "open",
-            live=live,
-        )
+            return looking.head(self.files, run_id, folder)
 
     def extent(self, run_id: RunId) -> Extent:
         """How long a log is as it lies there; see ``EventLog.extent``."""
         folder = self.folder(run_id)
-        path = f"{folder}/events.jsonl"
-        with place("extent", run_id, path):
+        with place("extent", run_id, folder):
             self._check_present(run_id, folder)
-            live = self.files.is_locked(f"{folder}/lock")
-            with self._reading(path) as fd:
-                return Extent(self.files.status(fd).size, live)
+            return looking.extent(self.files, folder)
 
     def torn_bytes(self, run_id: RunId) -> int:
         """How much of the log's end was never acknowledged; see ``EventLog.torn_bytes``."""
         folder = self.folder(run_id)
         with place("torn_bytes", run_id, folder):
             self._check_present(run_id, folder)
-            with self._reading(f"{folder}/events.jsonl") as fd:
-                try:
-                    _, tail = runfolder.examine(self.files, run_id, folder, fd, strict=True)
-                except StorageError:
-                    if self.files.is_locked(f"{folder}/lock"):
-                        return 0  # half a batch on its way
-                    raise
-            return 0 if self.files.is_locked(f"{folder}/lock") else tail.torn_bytes
+            return looking.torn_bytes(self.files, run_id, folder)
 
     def read(
         self, run_id: RunId, start: int = 0, stop: int | None = None, *, reverse: bool = False
@@ -258,7 +225,7 @@ class FilesystemLog(Beside):
         end = self.head(run_id).head.position if stop is None else stop
         path = f"{self.folder(run_id)}/events.jsonl"
         split = split_lines_reverse if reverse else split_lines
-        with place("read", run_id, path), self._reading(path) as fd:
+        with place("read", run_id, path), opened(self.files, path) as fd:
             size = self.files.status(fd).size
             lines = split(partial(self.files.pread, fd), start, end)
             if size >= end:
@@ -274,15 +241,6 @@ class FilesystemLog(Beside):
         with place("read_past", run_id, path), opened_past(self.files, path) as fd:
             size = self.files.status(fd).size
             yield from split_lines(partial(self.files.pread, fd), 0, size)
-
-    @contextmanager
-    def _reading(self, path: str) -> Iterator[int]:
-        fd = self.files.open_read(path)
-        try:
-            yield fd
-        finally:
-            with suppress(OSError):  # what was read was read; a generator's end has no one to tell
-                self.files.close(fd)
 
     def runs(self, failures: list[StorageError] | None = None) -> Iterator[RunId]:
         """All runs in the store, oldest day first; see ``EventLog.runs``."""
