@@ -10,8 +10,9 @@ import pytest
 
 from journal import Journal, StorageError, new_run_id
 from journal.backends.filesystem import FilesystemLog
+from journal.chain import Chain
 from journal.files import Files
-from journal.follow import follow
+from journal.follow import _BYTES_MAX, _next, follow
 from journal.ids import parse_run_id
 from tests.journal.helpers import events, note
 from tests.support.logs import StoredRun
@@ -185,3 +186,17 @@ async def test_leaving_early_leaves_nothing_open(journal: Journal) -> None:
             await names(journal, run.id)
         assert scope.cancelled_caught
         await run.append(note())
+
+
+async def test_long_lines_are_handed_on_a_few_at_a_time(journal: Journal) -> None:
+    """A thousand lines of a megabyte are a gigabyte: memory is bound by bytes as well."""
+    async with journal.run(project="nightly") as run:
+        for number in range(12):
+            await run.append(note(f"{number} " + "x" * 900_000))
+    info = journal.log.head(run.id)
+    chain, sizes = Chain(run.id), []
+    while chain.position < info.head.position:
+        sizes.append(sum(len(line) for line, _ in _next(journal.log, chain, info)))
+    assert len(sizes) >= 3
+    assert max(sizes) < _BYTES_MAX + 1_000_000
+    assert sum(sizes) == info.head.position
