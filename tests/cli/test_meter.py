@@ -3,6 +3,7 @@
 import pytest
 
 from projections.cli import meter
+from tests.cli.support import Command
 
 
 def test_short_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,3 +34,19 @@ def test_the_last_line_counts_what_was_done() -> None:
     said = shown.summary("Verified", "nothing is wrong")
     assert said.startswith("Verified 1 run, 1 event in ")
     assert said.endswith(": nothing is wrong.")
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["show", "@latest"], ["events", "@latest"]])
+def test_reading_that_takes_long_says_how_far_it_is(
+    journal: Command, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INTERFACES: a first look at a big store folds all of its logs; people see that it moves."""
+    journal.make_runs(2)
+    assert journal(*arguments).stderr == ""
+    monkeypatch.setattr(meter, "PATIENCE_S", 0.0)
+    for path in (journal.folder / ".journal").glob("index.sqlite*"):
+        path.unlink()
+    ran = journal(*arguments)
+    assert ran.stderr.startswith("Reading: ")
+    assert " of 2 runs" in ran.stderr
+    assert journal("--json", *arguments).stdout == ran.stdout

@@ -1,5 +1,5 @@
 """
-Cases 28 to 39, 76 and 84: some thousands of inputs each time; ``make fuzz`` tries a million.
+Cases 28 to 37, 39, 76 and 84: some thousands of inputs each time; ``make fuzz`` tries a million.
 
 The inputs are the same each time: hypothesis is derandomized here, and mutators have a seed.
 """
@@ -14,10 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from journal.chain import Chain
+from journal.errors import StorageError, StorageErrorCode
+from journal.limits import LINE_BYTES_MAX_READ, LINES_READ_BYTES
+from journal.recovery import classify
 from tests.fuzz import campaign, corpus
 from tests.fuzz.mutate import Mutator
 from tests.fuzz.targets import TARGETS
-from tests.unit.lines import body_of
+from tests.fuzz.targets.tails import LOG
+from tests.unit.lines import RUN, body_of
 from tests.unit.payloads import json_values
 
 INPUTS = {"line": 5_000, "log": 500, "tail": 2_000, "upcaster": 1_000, "store": 100, "command": 100}
@@ -67,6 +72,27 @@ def test_any_json_in_the_place_of_a_payload_breaks_nothing(value: object, event:
 def test_lines_in_any_order_break_nothing(bodies: list[bytes]) -> None:
     """Case 24: chained anew, so that only numbers and batches say what is wrong."""
     TARGETS["log"].run(b"\n".join(bodies))
+
+
+@pytest.mark.parametrize("filling", [b"\0", b"\n", b"x\n", b'"}\n'], ids=ascii)
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_log_that_claims_ten_terabytes_is_refused_in_bounded_work(
+    filling: bytes, closed: bool
+) -> None:
+    """Case 39: a sparse file says any size; what is read of it is one line, or one batch."""
+    sound = b"".join(LOG)
+    taken = 0
+
+    def read(size: int, offset: int) -> bytes:
+        nonlocal taken
+        taken += size
+        begin = sound[offset : offset + size]
+        return (begin + filling * size)[:size]
+
+    with pytest.raises(StorageError) as refused:
+        classify(Chain(RUN, strict=True), read, 10 * 1024**4, len(sound), closed=closed)
+    assert refused.value.code in {StorageErrorCode.CORRUPT, StorageErrorCode.LIMIT_EXCEEDED}
+    assert taken <= LINE_BYTES_MAX_READ + 2 * LINES_READ_BYTES
 
 
 def test_a_campaign_tries_what_it_says() -> None:
