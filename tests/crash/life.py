@@ -75,6 +75,7 @@ class Life:
         self._seen: tuple[int, Truth] | None = None
         self._log: FilesystemLog | None = None
         self._leases: dict[RunId, Lease] = {}
+        self._stopped: dict[RunId, Lease] = {}
         self._named: dict[RunId, tuple[str, int]] = {}
         disk.watch = self._watch
 
@@ -256,6 +257,31 @@ class Life:
             )
         )
 
+    def seize(self, number: int) -> None:
+        """Another process takes the run by force; its holder was stopped, and knows nothing."""
+        run_id = RUNS[number]
+        known, old = self._run(run_id), self._leases.get(run_id)
+        if self._log is None or old is None or known.pending:
+            return
+        lease = self._call(_seized, self._log, run_id)
+        if lease is not None:
+            self._stopped[run_id] = old
+            self._leases[run_id] = lease
+            self._took(known, lease)
+
+    def wake(self, number: int) -> None:
+        """The holder that was stopped goes on with an append: it must not be acknowledged."""
+        old = self._stopped.pop(RUNS[number], None)
+        if old is None or self._log is None:
+            return
+        lines = Lines(RUNS[number])
+        lines.seq, lines.link = old.head.seq, old.head.hash
+        try:
+            self._log.append(old, lines.of(_events(old.head.seq, [30])))
+        except StorageError:
+            return
+        self.said.append("a writer that was taken over acknowledges")
+
     def again(self, number: int) -> None:
         """Take the run, or make it where it never was."""
         run_id = RUNS[number]
@@ -312,6 +338,10 @@ class Life:
         except Exception as failure:  # noqa: BLE001 - whatever escapes is what is looked for
             self.said.append(f"{type(failure).__name__} escapes: {failure}")
         return None
+
+
+def _seized(log: FilesystemLog, run_id: RunId) -> Lease:
+    return log.acquire(run_id, force=True)
 
 
 def _deleted(log: FilesystemLog, run_id: RunId) -> bool:

@@ -2,8 +2,8 @@
 Seeded bugs: the library as it is, with one thing made wrong, for as long as a campaign runs.
 
 A mutant replaces a piece of one function's source and compiles that function anew in its own
-module; the tree is never edited. A piece that is no longer there is an error: the mutant has to
-follow the code.
+module; the tree is never edited. The function is looked for by its name and that piece, wherever it
+stands; a piece that is nowhere is an error: the mutant has to follow the code.
 """
 
 import inspect
@@ -11,26 +11,26 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from journal import recovery
-from journal.artifacts import filesystem as artifacts
-from journal.backends import feed, lease, runfolder, storefile
-from journal.backends.filesystem import FilesystemLog
-from journal.chain import Chain
-from journal.files import Files
-from journal.recorder import Recorder
-
 
 class Change(NamedTuple):
-    """``old`` becomes ``new`` in the source of the function ``name`` of ``owner``."""
+    """``old`` becomes ``new`` in the one function, called ``name``, that holds it."""
 
-    owner: Any
     name: str
     old: str
     new: str
+
+
+class Function(NamedTuple):
+    """A function or method of the library, where it stands, and its source."""
+
+    owner: Any
+    name: str
+    source: str
 
 
 class Mutant(NamedTuple):
@@ -45,66 +45,104 @@ class Mutant(NamedTuple):
     """Which operations fail; without it, all of them."""
 
 
-def changed(changes: Sequence[Change]) -> Any:
-    """One function with all changes made that are for it."""
-    owner, name = changes[0].owner, changes[0].name
-    function = inspect.getattr_static(owner, name)
-    plain = getattr(function, "__func__", function)
-    source = textwrap.dedent(inspect.getsource(plain))
+@cache
+def _functions() -> list[Function]:
+    """All of the write side, so that a bug finds its place after the place has moved."""
+    found = []
+    for module_name, module in sorted(sys.modules.items()):
+        if not module_name.startswith("journal."):
+            continue
+        for name, value in vars(module).items():
+            owners: list[tuple[Any, str, Any]] = [(module, name, value)]
+            if inspect.isclass(value):
+                owners = [(value, inner, each) for inner, each in vars(value).items()]
+            for owner, inner, each in owners:
+                plain = getattr(each, "__func__", each)
+                if (
+                    inspect.isfunction(plain)
+                    and plain.__module__ == module_name
+                    and not hasattr(plain, "__wrapped__")
+                ):
+                    found.append(Function(owner, inner, _source(plain)))
+    return found
+
+
+def _source(function: Any) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except OSError:  # made by a class decorator
+        return ""
+
+
+def place_of(change: Change) -> Function:
+    """The function that a change is for."""
+    found = [
+        each
+        for each in _functions()
+        if each.name.lstrip("_") == change.name.lstrip("_") and each.source.count(change.old) == 1
+    ]
+    if len(found) != 1:
+        raise LookupError(f"{change.old!r} stands in {len(found)} functions {change.name}")
+    return found[0]
+
+
+def _changed(function: Function, changes: Sequence[Change]) -> Any:
+    sound = inspect.getattr_static(function.owner, function.name)
+    plain = getattr(sound, "__func__", sound)
+    source = function.source
     for change in changes:
-        if source.count(change.old) != 1:
-            raise LookupError(f"{change.old!r} stands {source.count(change.old)} times in {plain}")
         source = source.replace(change.old, change.new)
     space: dict[str, Any] = {}
-    code = compile(source, f"<mutant of {name}>", "exec")
+    code = compile(source, f"<mutant of {function.name}>", "exec")
     exec(code, plain.__globals__, space)  # noqa: S102 - the library's own source
-    made = space[name]
-    return type(function)(made) if isinstance(function, classmethod | staticmethod) else made
+    made = space[function.name]
+    return type(sound)(made) if isinstance(sound, classmethod | staticmethod) else made
 
 
 @contextmanager
 def planted(mutant: Mutant) -> Iterator[None]:
     """The library with that bug, by whatever name a module knows the function."""
-    places: dict[tuple[int, str], list[Change]] = {}
+    places: dict[tuple[int, str], tuple[Function, list[Change]]] = {}
     for change in mutant.changes:
-        places.setdefault((id(change.owner), change.name), []).append(change)
+        function = place_of(change)
+        key = id(function.owner), function.name
+        places.setdefault(key, (function, []))[1].append(change)
     with ExitStack() as stack:
-        for changes in places.values():
-            owner, name = changes[0].owner, changes[0].name
-            made, sound = changed(changes), inspect.getattr_static(owner, name)
-            for place, known_as in _places(owner, name, sound):
-                stack.enter_context(patch.object(place, known_as, made))
+        for function, changes in places.values():
+            made = _changed(function, changes)
+            for owner, name in _known_as(function):
+                stack.enter_context(patch.object(owner, name, made))
         yield
 
 
-def _places(owner: Any, name: str, sound: Any) -> list[tuple[Any, str]]:
-    if not isinstance(owner, ModuleType):
-        return [(owner, name)]
+def _known_as(function: Function) -> list[tuple[Any, str]]:
+    if not isinstance(function.owner, ModuleType):
+        return [(function.owner, function.name)]
+    sound = getattr(function.owner, function.name)
     return [
-        (module, known_as)
+        (module, name)
         for module_name, module in list(sys.modules.items())
         if module_name.startswith("journal.")
-        for known_as, value in list(vars(module).items())
+        for name, value in list(vars(module).items())
         if value is sound
     ]
 
 
-def _without(owner: Any, name: str, old: str) -> Change:
-    """The function without that piece; a statement that must stay one becomes ``pass``."""
-    return Change(owner, name, old, "pass")
+def _without(name: str, old: str) -> Change:
+    """The function ``name`` without that statement."""
+    return Change(name, old, "pass")
 
 
 MUTANTS: dict[str, Mutant] = {
     "acknowledged_before_sync": Mutant(
         "an append is acknowledged though its lines are in memory only",
-        (_without(lease, "append", "files.fdatasync(lease.log_fd)"),),
+        (_without("append", "files.fdatasync(lease.log_fd)"),),
         crashes=("append",),
     ),
     "retried_sync": Mutant(
         "a sync that failed is tried again: it succeeds, and the bytes are lost",
         (
             Change(
-                lease,
                 "append",
                 "        files.fdatasync(lease.log_fd)\n",
                 "        try:\n"
@@ -118,7 +156,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "goes_on_after_an_error": Mutant(
         "a lease is not broken by an error: nobody knows what it goes on behind",
-        (_without(lease, "append", 'lease.broken = f"{code_of(failure)}"'),),
+        (_without("append", 'lease.broken = f"{code_of(failure)}"'),),
         faults=("append",),
         failing="status",
     ),
@@ -126,7 +164,6 @@ MUTANTS: dict[str, Mutant] = {
         "a write that took a part is taken for whole",
         (
             Change(
-                Files,
                 "write_all",
                 "self._all(lambda rest, _: self.write(fd, rest), data)",
                 "self.write(fd, data)",
@@ -137,19 +174,19 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "no_folder_sync_after_create": Mutant(
         "a run is acknowledged though its name is in memory only",
-        (_without(FilesystemLog, "_publish", 'self.files.fsync_dir(folder.rpartition("/")[0])'),),
+        (_without("_publish", 'self.files.fsync_dir(folder.rpartition("/")[0])'),),
         crashes=("append",),
     ),
     "first_batch_unsynced": Mutant(
         "a run gets its name before its first lines are on disk",
-        (_without(runfolder, "_build", "files.fdatasync(log_fd)"),),
+        (_without("_build", "files.fdatasync(log_fd)"),),
         crashes=("append",),
     ),
     "watermark_never_written": Mutant(
         "nothing says what was acknowledged, so damage looks like a torn tail",
         (
-            _without(lease, "tell_head", "files.pwrite_all(lease.head_fd, data, 0)"),
-            Change(lease, "tell_head", "lease.head_bytes = data", 'lease.head_bytes = b""'),
+            _without("tell_head", "files.pwrite_all(lease.head_fd, data, 0)"),
+            Change("tell_head", "lease.head_bytes = data", 'lease.head_bytes = b""'),
         ),
         flips=("append",),
     ),
@@ -157,7 +194,6 @@ MUTANTS: dict[str, Mutant] = {
         "readers are shown whole batches that are in memory only",
         (
             Change(
-                FilesystemLog,
                 "head",
                 "if found is not None and found.of_this_boot:",
                 "if found is not None and found.of_this_boot and False:",
@@ -169,7 +205,6 @@ MUTANTS: dict[str, Mutant] = {
         "what a dead writer left in memory is synced as it is, and never was dirty again",
         (
             Change(
-                runfolder,
                 "recover",
                 "files.pwrite_all(fd, files.pread(fd, size, position), position)",
                 "files.pread(fd, size, position)",
@@ -180,24 +215,28 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "no_sync_on_reopen": Mutant(
         "a log is trusted before what a dead writer left of it is on disk",
-        (_without(runfolder, "recover", "files.fdatasync(fd)"),),
+        (_without("recover", "files.fdatasync(fd)"),),
         crashes=("append",),
     ),
     "head_unsynced_on_reopen": Mutant(
         "the disk still says closed when the next batch is torn",
-        (_without(runfolder, "reopen", "files.fdatasync(head_fd)"),),
+        (_without("reopen", "files.fdatasync(head_fd)"),),
         crashes=("reopen",),
     ),
     "name_unsynced_on_reopen": Mutant(
         "a run whose maker died is written on before its name is on disk",
-        (_without(FilesystemLog, "acquire", 'self.files.fsync_dir(folder.rpartition("/")[0])'),),
+        (_without("acquire", 'self.files.fsync_dir(folder.rpartition("/")[0])'),),
         crashes=("append",),
+    ),
+    "files_unsynced_after_force": Mutant(
+        "who took a run by force died, and the next writer writes to files without durable names",
+        (_without("acquire", "self.files.fsync_dir(folder)"),),
+        crashes=("force",),
     ),
     "tail_cut_before_kept": Mutant(
         "a crash between the cut and the copy loses the torn tail without a word",
         (
             Change(
-                runfolder,
                 "recover",
                 "            keep_aside(files, folder, read, tail)\n"
                 "            files.truncate(fd, tail.head.position)\n",
@@ -209,19 +248,18 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "tail_kept_unsynced": Mutant(
         "the copy of a torn tail is in memory only when the tail is cut",
-        (_without(recovery, "keep_aside", "files.fdatasync(fd)"),),
+        (_without("keep_aside", "files.fdatasync(fd)"),),
         crashes=("append",),
     ),
     "tail_not_told": Mutant(
         "a torn tail is cut, and nobody is told",
-        (Change(runfolder, "reopen", "untold(files, folder, tail.head.seq)", "()"),),
+        (Change("reopen", "untold(files, folder, tail.head.seq)", "()"),),
         crashes=("append",),
     ),
     "lenient_hash": Mutant(
         "a hash in capitals, or under another key, is as good as the right one",
         (
             Change(
-                Chain,
                 "follow",
                 "if line[-SUFFIX_BYTES:] != _HASH_KEY",
                 "if line[-SUFFIX_BYTES:].lower() != _HASH_KEY",
@@ -233,7 +271,6 @@ MUTANTS: dict[str, Mutant] = {
         "a run is acknowledged before the feed tells of it on disk",
         (
             Change(
-                FilesystemLog,
                 "create",
                 'self._feed.tell("opened", run_id, self._now(), durable=True)',
                 'self._feed.tell("opened", run_id, self._now(), durable=False)',
@@ -244,9 +281,9 @@ MUTANTS: dict[str, Mutant] = {
     "feed_name_unsynced": Mutant(
         "the feed's content is on disk and its name is not, when the store is acknowledged",
         (
-            _without(feed.Feed, "make", 'self._files.fsync_dir(self._path.rpartition("/")[0])'),
-            Change(storefile, "make_store", "durable=True)", "durable=False)"),
-            _without(storefile, "make_store", "files.fsync_dir(path)"),
+            _without("make", 'self._files.fsync_dir(self._path.rpartition("/")[0])'),
+            Change("make_store", "durable=True)", "durable=False)"),
+            _without("make_store", "files.fsync_dir(path)"),
         ),
         crashes=("append",),
     ),
@@ -254,7 +291,6 @@ MUTANTS: dict[str, Mutant] = {
         "the event that names an artifact is written before the artifact",
         (
             Change(
-                Recorder,
                 "store",
                 "stored = await store_payload(\n",
                 "from hashlib import sha256; "
@@ -264,18 +300,18 @@ MUTANTS: dict[str, Mutant] = {
                 "appended = await self.append(persisted(early), phase=place.phase); "
                 "stored = await store_payload(\n",
             ),
-            _without(Recorder, "store", "appended = await self.append(event, phase=place.phase)"),
+            _without("store", "appended = await self.append(event, phase=place.phase)"),
         ),
         crashes=("writer",),
     ),
     "artifact_unsynced": Mutant(
         "an artifact gets its name, and an event that names it, before its bytes are on disk",
-        (_without(artifacts._FileSink, "commit", "self._files.fdatasync(fd)"),),
+        (_without("commit", "self._files.fdatasync(fd)"),),
         crashes=("artifact",),
     ),
     "artifact_name_unsynced": Mutant(
         "an event names an artifact whose own name is in memory only",
-        (_without(artifacts._FileSink, "commit", "self._files.fsync_dir(self._folder)"),),
+        (_without("commit", "self._files.fsync_dir(self._folder)"),),
         crashes=("artifact",),
     ),
 }

@@ -39,7 +39,7 @@ class RunTruth(NamedTuple):
     ``acknowledged`` is its log as far as that is known for sure; ``pending`` a batch behind it that
     was handed in and neither acknowledged nor refused. ``shown`` is up to which byte a reader was
     given it.
-    ``checkpoints``: whether checkpoints were put.
+    ``checkpoints``: whether checkpoints were put. ``past``: the lines that a fork keeps.
     """
 
     run_id: RunId
@@ -49,6 +49,7 @@ class RunTruth(NamedTuple):
     shown: int = 0
     artifacts: tuple[Artifact, ...] = ()
     checkpoints: bool = False
+    past: tuple[tuple[RunId, bytes], ...] = ()
 
 
 class Truth(NamedTuple):
@@ -244,6 +245,9 @@ class Oracle:
         for artifact in run.artifacts:
             if artifact.end <= len(data):
                 self._check_artifact(log, run, artifact)
+        for ancestor, lines in run.past:
+            if b"".join(log.read_past(run.run_id, ancestor)) != lines:
+                self.said.append("a fork's past is not what it was made with")
         if run.checkpoints:
             with_it, without = (
                 remember(log, lease)[0],

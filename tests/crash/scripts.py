@@ -67,6 +67,26 @@ SCRIPTS: dict[str, Sequence[Step]] = {
         ("tell", 0, "b", 30),
         ("leave", 0),
     ],
+    "fork": [
+        ("open",),
+        ("begin", 0),
+        ("keep", 0, 256),
+        ("tell", 0, "a", 700),
+        ("fork", 0, 2, 4),
+        ("tell", 0, "b", 20),
+        ("acquire", 2),
+        ("append", 2, 30),
+        ("release", 2),
+    ],
+    "force": [
+        ("open",),
+        ("create", 0, 10),
+        ("append", 0, 300),
+        ("seize", 0),
+        ("wake", 0),
+        ("append", 0, 30),
+        ("release", 0),
+    ],
     # A batch over more chunks than every subset of is tried.
     "wide": [("open",), ("create", 0, 10), ("append", 0, *[300] * 9), ("append", 0, 4000)],
 }
@@ -79,6 +99,8 @@ AFTER: dict[str, Sequence[Step]] = {
         ("release", 0),
         ("again", 1),
         ("append", 1, 30),
+        ("acquire", 2),
+        ("append", 2, 20),
     ],
 }
 

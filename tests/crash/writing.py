@@ -7,7 +7,7 @@ done on the loop, in the order in which it was handed in.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -18,16 +18,17 @@ from journal.errors import StorageError
 from journal.events.base import Event
 from journal.events.log import LogRecovered
 from journal.events.run import RunCreated, RunStarted, WriterInfo, WriterOpened
+from journal.fork import Forked, Store, fork
 from journal.ids import RunId
 from journal.limits import FORMAT
-from journal.log import Head, Lease
+from journal.log import EventLog, Head, Lease, Past
 from journal.receipt import Bridge
 from journal.recorder import Place, Recorder
 from journal.workers import Job, Workers
 from journal.writer import Writer
 from tests.crash import world
 from tests.crash.life import RUNS, Life, Step, _events
-from tests.crash.oracle import ROOT, Artifact
+from tests.crash.oracle import ROOT, Artifact, RunTruth
 
 T = TypeVar("T")
 
@@ -62,10 +63,10 @@ class _Heard:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
 
-    def create(self, run_id: RunId, lines: Sequence[bytes]) -> Lease:
+    def create(self, run_id: RunId, lines: Sequence[bytes], past: Past | None = None) -> Lease:
         life = self._life
         life._know(life._run(run_id)._replace(exists="maybe", pending=b"".join(lines)))
-        lease = self._log.create(run_id, lines)
+        lease = self._log.create(run_id, lines, past)
         life._acknowledged(run_id)
         return lease
 
@@ -181,6 +182,19 @@ class WritingLife(Life):
         if recorder is not None:
             self._do(recorder.close())
 
+    def fork(self, number: int, new: int, at: int) -> None:
+        """Make a run that goes on from line ``at`` of another, with its artifacts."""
+        if self._log is None or self._run(RUNS[new]).exists != "no":
+            return
+        parent = self._run(RUNS[number])
+        lines = parent.acknowledged.split(b"\n")[:at]
+        past = b"".join(line + b"\n" for line in lines)
+        kept = [each._replace(end=1) for each in parent.artifacts if each.end <= len(past)]
+        self._know(RunTruth(RUNS[new], artifacts=tuple(kept), past=((RUNS[number], past),)))
+        artifacts = FilesystemArtifacts(ROOT, self.disk)
+        store = Store(cast(EventLog, _Heard(self, self._log)), artifacts)
+        self._call(_forked, store, Store(self._log, artifacts), RUNS[number], RUNS[new], at)
+
     # -- on the loop -----------------------------------------------------------------------
 
     def _join(self, run_id: RunId, writer: Callable[..., Writer]) -> None:
@@ -206,6 +220,10 @@ async def _emitted(recorder: Recorder, events: Sequence[Event]) -> None:
     receipts = [recorder.emit(event) for event in events]
     for receipt in receipts:
         await receipt
+
+
+def _forked(store: Store, source: Store, run_id: RunId, new_id: RunId, at: int) -> Forked:
+    return fork(store, source, run_id, new_id, at=at, now=world.now)
 
 
 async def _leave(writer: Writer) -> None:
