@@ -1,4 +1,4 @@
-"""Models and text lose their secrets before they are stored as artifacts; bytes and files do not."""
+"""Security, secrets: models and text lose them before they are stored; bytes do not."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
