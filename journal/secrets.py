@@ -152,9 +152,9 @@ class SecretsGuard(BaseModel):
         known = [f"(?P<{name}>{form})" for name, form in FORMS.items() if self.counts(name)]
         return (*own, *([(None, re.compile("|".join(known)))] if known else []))
 
-    def cleaner(self) -> "Cleaner":
-        """For one event or one payload."""
-        return Cleaner(self)
+    def cleaner(self, *, prose: bool = True) -> "Cleaner":
+        """For one event or, without ``prose``, for one artifact: its running text is content."""
+        return Cleaner(self, prose=prose)
 
     def named(self, key: str) -> str | None:
         """The kind of secret that stands under ``key``, or ``None``."""
@@ -185,7 +185,7 @@ def _matcher(pattern: str) -> Callable[[str | bytes], bool]:
 DEFAULT_GUARD = SecretsGuard()
 
 AS_RECORDED = SecretsGuard(well_known=False)
-"""For what was looked at when it was recorded first, and is now copied."""
+"""For what was looked at when it was recorded first."""
 
 
 def check_guard(guard: SecretsGuard) -> SecretsGuard:
@@ -205,11 +205,13 @@ class Cleaner:
     Takes the secrets out of one event or payload; ``count`` says how many there were.
 
     Values under a secret's name are remembered, so that a message can be rid of them, too.
+    ``prose``: names in running text count; in a document, ``password=…`` is somebody's example.
     """
 
-    def __init__(self, guard: SecretsGuard) -> None:
+    def __init__(self, guard: SecretsGuard, *, prose: bool = True) -> None:
         self.count = 0
         self._guard = guard
+        self._prose = prose
         self._seen: dict[str, str] = {}
 
     def json(self, text: bytes) -> bytes:
@@ -226,10 +228,8 @@ class Cleaner:
 
     def text(self, text: str) -> str:
         """A text without secrets of a known form, and without values beside a secret's name."""
-        if len(text) < _SHORTEST:
-            return text
         if len(text) <= BLOCK_CHARS or not self._guard.suspects(text):
-            return self._block(text)
+            return text if len(text) < _SHORTEST else self._block(text)
         if self._guard.counts("private_key"):  # the one form that has many lines
             text = PRIVATE_KEY.sub(lambda match: self._form("private_key", match[0]), text)
         return "".join(map(self._block, blocks(text)))
@@ -237,7 +237,7 @@ class Cleaner:
     def _block(self, text: str) -> str:
         if not self._guard.suspects(text):
             return text
-        if "=" in text or ":" in text:
+        if self._prose and ("=" in text or ":" in text):
             text = self._named_in_text(text)
         return self._guard.take_out(text, self._form) if self._guard.holds_form(text) else text
 

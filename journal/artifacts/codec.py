@@ -132,7 +132,7 @@ def encode(payload: Payload, cleaner: Cleaner | None = None) -> Generator[bytes,
     what would not come back, ``limit_exceeded`` for a line of JSONL over 16 MiB, and what the
     system says about a file.
     """
-    cleaner = cleaner or DEFAULT_GUARD.cleaner()
+    cleaner = cleaner or DEFAULT_GUARD.cleaner(prose=False)
     if isinstance(payload, BaseModel):
         yield from _slices(encode_model(payload, "the payload", cleaner))
     elif isinstance(payload, str):

@@ -83,7 +83,7 @@ def encode_lines(
     """
     buffer = bytearray()
     until_s = time.monotonic() + _PAUSE_S
-    cleaner = cleaner or DEFAULT_GUARD.cleaner()
+    cleaner = cleaner or DEFAULT_GUARD.cleaner(prose=False)
     for number, model in enumerate(models, first):
         line = encode_model(model, f"item {number}", cleaner)
         _check_length(len(line), LINE_BYTES_MAX_READ, f"item {number}", "store it on its own")

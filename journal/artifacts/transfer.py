@@ -70,7 +70,7 @@ async def store_payload(
     ``codec.encode`` and the store raise, with ``run_id``, and the iterator's own exceptions.
     """
     upload = _Upload(store, run_id)
-    cleaner = guard.cleaner()
+    cleaner = guard.cleaner(prose=False)
     with _about(run_id):
         chosen = plan(payload, format)
         try:

@@ -83,12 +83,12 @@ async def tell_everything(run: Run, secret: str) -> None:
                 async with phase.step("call"):
                     raise ConnectionError(quoted)
             await phase.store(
-                Session(user="bob", access_token=secret, note=quoted),
+                Session(user="bob", access_token=secret, note=f"https://bob:{secret}@host/"),
                 description=quoted,
                 metadata={"secret": secret},
             )
             await phase.store([Session(user="bob", access_token=secret)], description="lines")
-            await phase.store(quoted, description="text")
+            await phase.store(f"see https://bob:{secret}@host/", description="text")
             raise ConnectionError(quoted)
 
 
@@ -109,6 +109,20 @@ async def test_no_file_of_a_store_holds_a_secret(tmp_path: Path) -> None:
     assert '"api_key":"[secret:api_key]"' in log
     assert '"user":"bob"' in log
     assert "run_failed" in log
+
+
+@pytest.mark.anyio
+async def test_running_text_of_an_artifact_is_content() -> None:
+    """A manual that shows ``passwd='…'`` must reach the next phase as the first one wrote it."""
+    manual = "db = connect(user='klem', passwd='hunter2')\nexport API_KEY=abc\n"
+    async with memory_journal() as journal, journal.run(project="p") as run:
+        async with run.phase("extract") as phase:
+            text = await phase.store(manual)
+            model = await phase.store(Session(user="bob", access_token=VALUE, note=manual))
+        assert (text.redacted, await journal.load(text)) == (0, manual)
+        kept = await journal.load(model, Session)
+        assert isinstance(kept, Session)
+        assert (kept.note, kept.access_token) == (manual, "[redacted:token]")
 
 
 @pytest.mark.anyio
