@@ -180,7 +180,7 @@ def test_an_artifacts_folder_that_is_a_link_is_refused_case_38(
         lambda: store.remove(run_id, SHA_OF_ABC),
         lambda: store.sweep(run_id),
     ):
-        with pytest.raises(StorageError, match="no folder|not a folder") as raised:
+        with pytest.raises(StorageError, match=r"no folder|not a folder") as raised:
             ask()
         assert raised.value.code is StorageErrorCode.IO_ERROR
     assert [path.name for path in elsewhere.iterdir()] == [SHA_OF_ABC]

@@ -75,9 +75,7 @@ def test_verify_does_not_send_people_to_verify(copied: tuple[Command, str]) -> N
         stored.unlink() if number else flip(stored, 0)
     found = [json.loads(line) for line in journal("verify").stdout.splitlines()]
     assert {each["code"] for each in found} == {"corrupt", "not_found"}
-    assert all(
-        each["next_action"].startswith(f"journal resume {run_id} --redo ") for each in found
-    )
+    assert all(each["next_action"].startswith(f"journal resume {run_id} --redo ") for each in found)
 
 
 def test_findings_count_though_nobody_reads_them(copied: tuple[Command, str]) -> None:

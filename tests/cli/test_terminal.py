@@ -30,7 +30,7 @@ def test_a_terminal_gets_a_table_and_a_pipe_gets_json(
 def test_nothing_out_of_a_log_reaches_the_terminal_as_it_is(
     finished: Finished, arguments: list[str]
 ) -> None:
-    """Security, terminal: the run holds escape sequences and bidi marks in messages and artifacts."""
+    """Security, terminal: a run holds escape sequences and bidi marks, in its artifacts too."""
     _, screen = finished[0].on_terminal(*arguments)
     rest = COLOUR.sub("", screen)
     assert "\x1b" not in rest
