@@ -13,207 +13,23 @@ States are copied by reference: contents are immutable. What a power loss leaves
 """
 
 import errno
-import os
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from journal.files import Files, FileStatus
-
-CHUNK = 512
-ROOT_NODE = 1
-
-
-class File(NamedTuple):
-    """
-    One file. ``dirty`` and ``stale`` are bit masks of chunks.
-
-    ``stale``: a failed sync has forgotten them, so that cache and disk differ and no sync mends it.
-    """
-
-    cache: bytes = b""
-    durable: bytes = b""
-    dirty: int = 0
-    stale: int = 0
+from tests.crash.medium import (
+    CHUNK,
+    File,
+    Folder,
+    Medium,
+    NameChange,
+    applied,
+    chunks_of,
+    mask_of,
+    system_error,
+)
 
 
-class Folder(NamedTuple):
-    """Names in a folder, as processes see them and as they are on disk. Never changed in place."""
-
-    names: dict[str, int]
-    durable: dict[str, int]
-
-
-class NameChange(NamedTuple):
-    """``name`` in ``folder`` becomes ``node`` (0: goes); where it was renamed, from ``source``."""
-
-    folder: int
-    name: str
-    node: int
-    source: tuple[int, str] | None = None
-
-
-class Fail(Exception):
-    """Raised by a watcher: the operation fails with ``number``, doing what a failed one does."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-Watch = Callable[[str, tuple[Any, ...]], int | None]
-"""Called before each operation; raises ``Fail``, or gives how many bytes a write may take."""
-
-
-def mask_of(start: int, stop: int) -> int:
-    """The chunks that hold the bytes from ``start`` to ``stop``."""
-    if stop <= start:
-        return 0
-    return (1 << ((stop - 1) // CHUNK + 1)) - (1 << (start // CHUNK))
-
-
-def applied(names: dict[str, int], folder: int, change: NameChange) -> dict[str, int]:
-    """The names of ``folder`` after ``change``."""
-    changed = dict(names)
-    if change.source is not None and change.source[0] == folder:
-        changed.pop(change.source[1], None)
-    if change.folder == folder:
-        if change.node:
-            changed[change.name] = change.node
-        else:
-            changed.pop(change.name, None)
-    return changed
-
-
-def _error(number: int, path: object = None) -> OSError:
-    return OSError(number, os.strerror(number), *([path] if isinstance(path, str) else []))
-
-
-class Disk(Files):
+class Disk(Medium, Files):
     """One disk and the processes on it. ``watch`` sees each operation before it happens."""
-
-    def __init__(self) -> None:
-        self.nodes: dict[int, File | Folder] = {ROOT_NODE: Folder({}, {})}
-        self.pending: tuple[NameChange, ...] = ()
-        self.opened: dict[int, tuple[int, str]] = {}
-        self.locks: dict[int, int] = {}
-        self.boot = 1
-        self.version = 0
-        self.watch: Watch | None = None
-        self._places: dict[str, int] = {"": ROOT_NODE}  # paths that were found; a memory only
-        self._named: dict[int, int] | None = None  # names of each node; a memory only
-        self._next_node = ROOT_NODE + 1
-        self._next_fd = 3
-
-    def copy(self) -> "Disk":
-        """The same disk, with the same processes on it; what happens to one spares the other."""
-        other = Disk.__new__(Disk)
-        other.__dict__.update(self.__dict__)
-        other.nodes = dict(self.nodes)
-        other.opened = dict(self.opened)
-        other.locks = dict(self.locks)
-        other._places = dict(self._places)
-        other.watch = None
-        return other
-
-    def killed(self) -> "Disk":
-        """All processes are gone, with their descriptors and locks; the system goes on."""
-        other = self.copy()
-        other.opened, other.locks = {}, {}
-        return other
-
-    def evicted(self) -> "Disk":
-        """The same, and memory was short: clean pages are read from disk again, stale ones too."""
-        other = self.killed()
-        for number, node in self.nodes.items():
-            if isinstance(node, File) and node.stale:
-                data = bytearray(node.cache)
-                for start in chunks_of(node.stale & ~node.dirty):
-                    old = node.durable[start : start + CHUNK].ljust(CHUNK, b"\0")
-                    data[start : start + CHUNK] = old[: len(data[start : start + CHUNK])]
-                other.nodes[number] = node._replace(cache=bytes(data), stale=0)
-        return other
-
-    def seen(self) -> dict[int, bytes | dict[str, int]]:
-        """What processes see of it, whatever of that is durable."""
-        return {
-            number: node.cache if isinstance(node, File) else node.names
-            for number, node in self.nodes.items()
-        }
-
-    # -- what every operation goes through -------------------------------------------------
-
-    def _step(self, name: str, *arguments: Any) -> int | None:
-        if self.watch is None:
-            return None
-        try:
-            return self.watch(name, arguments)
-        except Fail as failure:
-            subject = arguments[0] if arguments else None
-            if name == "close":
-                self._close(arguments[0])
-            elif name == "fdatasync":
-                self._forget(arguments[0])
-            raise _error(failure.number, subject) from None
-
-    def _forget(self, fd: int) -> None:
-        number, _ = self._open_file(fd)
-        node = self._file(number)
-        self._put(number, node._replace(dirty=0, stale=node.stale | node.dirty))
-
-    def _put(self, number: int, node: File | Folder) -> None:
-        self.nodes[number] = node
-        self.version += 1
-
-    def _file(self, number: int) -> File:
-        node = self.nodes[number]
-        assert isinstance(node, File)
-        return node
-
-    def _folder(self, number: int) -> Folder:
-        node = self.nodes[number]
-        assert isinstance(node, Folder)
-        return node
-
-    def _open_file(self, fd: int) -> tuple[int, str]:
-        try:
-            return self.opened[fd]
-        except KeyError:
-            raise _error(errno.EBADF) from None
-
-    def _find(self, path: str) -> int:
-        found = self._places.get(path)
-        if found is None:
-            parent, _, name = path.rpartition("/")
-            node = self.nodes[self._find(parent)]
-            if type(node) is not Folder:
-                raise _error(errno.ENOTDIR, path)
-            found = node.names.get(name) if name else self._find(parent)
-            if found is None:
-                raise _error(errno.ENOENT, path)
-            self._places[path] = found
-        return found
-
-    def _find_parent(self, path: str) -> tuple[int, str]:
-        parent, _, name = path.rpartition("/")
-        number = self._find(parent)
-        if type(self.nodes[number]) is not Folder:
-            raise _error(errno.ENOTDIR, path)
-        return number, name
-
-    def _change(self, change: NameChange) -> None:
-        folders = {change.folder} | ({change.source[0]} if change.source else set())
-        for number in folders:
-            folder = self._folder(number)
-            self.nodes[number] = folder._replace(names=applied(folder.names, number, change))
-        self.pending = (*self.pending, change)
-        self._places, self._named = {"": ROOT_NODE}, None
-        self.version += 1
-
-    def _open(self, number: int, mode: str) -> int:
-        fd = self._next_fd
-        self._next_fd += 1
-        self.opened[fd] = (number, mode)
-        return fd
 
     # -- the operations, as in journal/files.py --------------------------------------------
 
@@ -221,7 +37,7 @@ class Disk(Files):
         self._step("create", path)
         folder, name = self._find_parent(path)
         if name in self._folder(folder).names:
-            raise _error(errno.EEXIST, path)
+            raise system_error(errno.EEXIST, path)
         return self._open(self._make(File(), folder, name), "append")
 
     def _make(self, node: File | Folder, folder: int, name: str) -> int:
@@ -246,18 +62,12 @@ class Disk(Files):
     def _find_file(self, path: str, error: int = errno.EISDIR) -> int:
         number = self._find(path)
         if type(self.nodes[number]) is not File:
-            raise _error(error, path)
+            raise system_error(error, path)
         return number
 
     def close(self, fd: int) -> None:
         self._step("close", fd)
         self._close(fd)
-
-    def _close(self, fd: int) -> None:
-        number, _ = self._open_file(fd)
-        if self.locks.get(number) == fd:
-            del self.locks[number]
-        del self.opened[fd]
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
         room = self._step("write", fd, data)
@@ -275,7 +85,7 @@ class Disk(Files):
     def _writable(self, fd: int, error: int = errno.EBADF) -> tuple[int, str]:
         number, mode = self._open_file(fd)
         if mode == "read":
-            raise _error(error)
+            raise system_error(error)
         return number, mode
 
     def _write(self, number: int, data: bytes | memoryview, offset: int, room: int | None) -> int:
@@ -300,7 +110,7 @@ class Disk(Files):
         self._step("pread", fd, size, offset)
         number, mode = self._open_file(fd)
         if mode == "append":
-            raise _error(errno.EBADF)
+            raise system_error(errno.EBADF)
         node = self.nodes[number]
         assert isinstance(node, File)
         return node.cache[offset : offset + size]
@@ -332,7 +142,7 @@ class Disk(Files):
         self._step("fsync_dir", path)
         number = self._find(path)
         if type(self.nodes[number]) is not Folder:
-            raise _error(errno.ENOTDIR, path)
+            raise system_error(errno.ENOTDIR, path)
         kept = []
         for change in self.pending:
             folders = {change.folder} | ({change.source[0]} if change.source else set())
@@ -385,20 +195,20 @@ class Disk(Files):
         folder, name = self._find_parent(target)
         number = self._find(source)
         if f"{target}/".startswith(f"{source}/") and target != source:
-            raise _error(errno.EINVAL, target)
+            raise system_error(errno.EINVAL, target)
         if source.startswith(f"{target}/"):
-            raise _error(errno.ENOTEMPTY, target)
+            raise system_error(errno.ENOTEMPTY, target)
         there = self._folder(folder).names.get(name)
         if there == number:
             return  # two names of one file: the system leaves both
         if there is not None:
             node = self.nodes[there]
             if isinstance(node, Folder) and type(self.nodes[number]) is File:
-                raise _error(errno.EISDIR, target)
+                raise system_error(errno.EISDIR, target)
             if isinstance(node, Folder) and node.names:
-                raise _error(errno.ENOTEMPTY, target)
+                raise system_error(errno.ENOTEMPTY, target)
             if isinstance(node, File) and type(self.nodes[number]) is Folder:
-                raise _error(errno.ENOTDIR, target)
+                raise system_error(errno.ENOTDIR, target)
         self._change(NameChange(folder, name, number, parent))
 
     def link(self, source: str, target: str) -> None:
@@ -406,7 +216,7 @@ class Disk(Files):
         number = self._find_file(source)
         folder, name = self._find_parent(target)
         if name in self._folder(folder).names:
-            raise _error(errno.EEXIST, target)
+            raise system_error(errno.EEXIST, target)
         self._change(NameChange(folder, name, number))
 
     def unlink(self, path: str) -> None:
@@ -418,14 +228,14 @@ class Disk(Files):
         self._step("mkdir", path)
         folder, name = self._find_parent(path)
         if name in self._folder(folder).names:
-            raise _error(errno.EEXIST, path)
+            raise system_error(errno.EEXIST, path)
         self._make(Folder({}, {}), folder, name)
 
     def listdir(self, path: str) -> list[str]:
         self._step("listdir", path)
         node = self.nodes[self._find(path)]
         if not isinstance(node, Folder):
-            raise _error(errno.ENOTDIR, path)
+            raise system_error(errno.ENOTDIR, path)
         return sorted(node.names)
 
     def remove_tree(self, path: str) -> None:
@@ -456,14 +266,3 @@ class Disk(Files):
             return self._find_file(path, errno.EINVAL) in self.locks
         except FileNotFoundError:
             return False
-
-
-def chunks_of(mask: int) -> list[int]:
-    """Where the chunks of a mask begin."""
-    starts, chunk = [], 0
-    while mask:
-        if mask & 1:
-            starts.append(chunk * CHUNK)
-        mask >>= 1
-        chunk += 1
-    return starts

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from tests.crash.disk import Fail
+from tests.crash.medium import Fail
 
 _NAME = re.compile(r"(eio|nospc|short|full)(\*?)-([a-z_]+[0-9]+)(?:\.([0-9]+))?")
 NEEDS_SPACE = frozenset({"create", "write", "pwrite", "mkdir", "link", "fdatasync"})

@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests.crash.disk import CHUNK, ROOT_NODE, Disk, File, Folder, applied, chunks_of
+from tests.crash.disk import Disk
+from tests.crash.medium import CHUNK, ROOT_NODE, File, Folder, applied, chunks_of
 
 SUBSETS_OF_MOST = 8
 """Up to so many unsynced chunks, every subset is tried."""

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from journal.files import Files
-from tests.crash.disk import CHUNK, Disk, Fail
+from tests.crash.disk import Disk
 from tests.crash.losses import Loss, Unsynced
+from tests.crash.medium import CHUNK, Fail
 
 LOOPS = {"write_all", "pwrite_all"}
 """What ``Files`` makes out of its other operations."""

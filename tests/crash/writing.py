@@ -27,7 +27,8 @@ from journal.recorder import Place, Recorder
 from journal.workers import Job, Workers
 from journal.writer import Writer
 from tests.crash import world
-from tests.crash.life import RUNS, Life, Step, _events
+from tests.crash.keeping import KeepingLife
+from tests.crash.life import RUNS, Step, events_of
 from tests.crash.oracle import ROOT, Artifact, RunTruth
 
 T = TypeVar("T")
@@ -106,7 +107,7 @@ def _named(lines: Sequence[bytes], end: int) -> list[Artifact]:
     return found
 
 
-class WritingLife(Life):
+class WritingLife(KeepingLife):
     """A life that may also go through a writer: ``begin``, ``tell``, ``keep``, ``rejoin``, …"""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -155,7 +156,7 @@ class WritingLife(Life):
         recorder = self._recorders.get(RUNS[number])
         if recorder is None:
             return
-        appended = self._do(recorder.append(_events(0, sizes), key=key))
+        appended = self._do(recorder.append(events_of(0, sizes), key=key))
         if appended is None:
             return
         if self._keys.setdefault(key, appended.first_seq) != appended.first_seq:
@@ -165,7 +166,7 @@ class WritingLife(Life):
         """Emit events that nobody waits for, and await the last: they share a batch."""
         recorder = self._recorders.get(RUNS[number])
         if recorder is not None:
-            self._do(_emitted(recorder, _events(0, sizes)))
+            self._do(_emitted(recorder, events_of(0, sizes)))
 
     def keep(self, number: int, size: int) -> None:
         """Store an artifact and tell it, as ``run.store`` does."""

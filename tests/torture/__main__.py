@@ -23,7 +23,7 @@ def main() -> int:
     tally = simulated.mutants()
     _say(f"seeded bugs: {tally.mutants_caught} of {tally.mutants} caught")
     if not options.only_simulated:
-        tally += real.run(budget_s=options.seconds / 4, seed=options.seed)
+        tally += real.run(budget_s=options.seconds * 3 / 8, seed=options.seed)
         _say(f"real faults: {tally.faults:,}, {time.monotonic() - began_s:.0f} s so far")
     tally += simulated.run(
         seconds=options.seconds - (time.monotonic() - began_s),
