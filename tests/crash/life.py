@@ -210,10 +210,10 @@ class Life:
         )
 
     def again(self, number: int) -> None:
-        """Take the run, or make it where it never was."""
+        """Take the run, or make it where it never was; what was being deleted may come back."""
         run_id = RUNS[number]
         self.acquire(number)
-        if self._log is None or self._run(run_id).exists not in {"maybe", "going"}:
+        if self._log is None or self._run(run_id).exists != "maybe":
             return
         listed = self._call(lambda log: run_id in set(log.runs()), self._log)
         if listed is False:
