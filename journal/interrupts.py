@@ -53,14 +53,23 @@ held = _Held()
 """Where an interrupt between two statements would leave a queue half changed, or get lost."""
 
 
-def begin() -> None:
-    """A run opens: watch, if this is the main thread (only there may handlers be set)."""
+def begin() -> bool:
+    """
+    A run opens: watch, if this is the main thread (only there may handlers be set).
+
+    Gives whether it did: then ``end`` must follow, from whatever thread.
+    """
     if threading.current_thread() is not threading.main_thread():
-        return
+        return False
     _watch.open_runs += 1
-    if _watch.open_runs > 1:
-        return
-    _watch.seen = None
+    if _watch.open_runs == 1:
+        _put_back()  # what a run left that was closed in another thread
+        _watch.seen = None
+        _set_handlers()
+    return True
+
+
+def _set_handlers() -> None:
     interrupt = signal.getsignal(signal.SIGINT)
     if callable(interrupt):
         _watch.previous[signal.SIGINT] = interrupt
@@ -81,12 +90,17 @@ def _in_asyncio() -> bool:
 
 
 def end() -> None:
-    """A run was left: with the last one, put the handlers back where they are still ours."""
-    if threading.current_thread() is not threading.main_thread() or not _watch.open_runs:
-        return
+    """
+    A watched run was left: with the last one, put the handlers back where they are still ours.
+
+    In another thread nobody can; until the next run opens they pass on what they get.
+    """
     _watch.open_runs -= 1
-    if _watch.open_runs:
-        return
+    if not _watch.open_runs and threading.current_thread() is threading.main_thread():
+        _put_back()
+
+
+def _put_back() -> None:
     for number, ours in ((signal.SIGINT, _on_interrupt), (signal.SIGTERM, _on_terminate)):
         if number in _watch.previous and signal.getsignal(number) is ours:
             signal.signal(number, _watch.previous[number])

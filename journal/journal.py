@@ -79,7 +79,7 @@ class Journal(Forking):
         self._leavers = Workers()  # who leaves waits for what those above write
         self._pid = os.getpid()
         self._bridge = Bridge()
-        self._writers: set[Writer] = set()
+        self._writers: dict[Writer, bool] = {}  # with whether it watches for interrupts
         self._closed = False
 
     @classmethod
@@ -262,8 +262,7 @@ class Journal(Forking):
         )
 
     def _recorder(self, writer: Writer) -> Recorder:
-        self._writers.add(writer)
-        interrupts.begin()
+        self._writers[writer] = interrupts.begin()
         return Recorder(writer, self.artifacts, self._leaving, self._new_id, self._guard)
 
     def _leaving(self, writer: Writer) -> Leaving:
@@ -283,8 +282,7 @@ class Journal(Forking):
 
     def _forget(self, writer: Writer) -> None:
         """A writer is closed, by whichever of several ways."""
-        if writer in self._writers:
-            self._writers.discard(writer)
+        if self._writers.pop(writer, False):
             interrupts.end()
 
     def _services(self) -> dict[str, Any]:

@@ -8,12 +8,13 @@ Below: journal, findings, logrules. Above: verify.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from journal.artifacts.store import ArtifactStore
 from journal.checkpoint import decode_memory
 from journal.errors import StorageError, StorageErrorCode
 from journal.ids import RunId
-from journal.log import EventLog, HeadInfo
+from journal.log import EventLog, Head, HeadInfo
 from projections.findings import Finding
 from projections.logrules import LogRules
 
@@ -35,6 +36,29 @@ _ODD = {
         "repair",
     ),
 }
+
+
+class TornAt(NamedTuple):
+    """A torn tail: how long, and the last whole line that it stands behind."""
+
+    size_bytes: int
+    seq: int
+    position: int
+
+
+def torn_tail(log: EventLog, run_id: RunId, shown: Head) -> TornAt | None:
+    """
+    The torn tail of a run of which readers are shown all up to ``shown``.
+
+    Whole batches may stand between the two: written, maybe synced, and not acknowledged when their
+    writer died. The next writer keeps those.
+    """
+    size_bytes = log.torn_bytes(run_id)
+    if not size_bytes:
+        return None
+    position = log.extent(run_id).size_bytes - size_bytes
+    whole = sum(1 for _ in log.read(run_id, shown.position, position))
+    return TornAt(size_bytes, shown.seq + whole, position)
 
 
 def rules_for(log: EventLog, run_id: RunId) -> LogRules:

@@ -167,18 +167,17 @@ class _RunCheck:
             yield self.folds.at.seq
 
     def _check_tail(self) -> None:
-        size_bytes = self._log.torn_bytes(self._run_id)
-        if size_bytes:
-            at = self.folds.at
+        torn = beside.torn_tail(self._log, self._run_id, self.folds.at)
+        if torn is not None:
             self.found.append(
                 Finding(
                     code=StorageErrorCode.CORRUPT,
                     run_id=self._run_id,
-                    seq=at.seq + 1,
-                    offset=at.position,
+                    seq=torn.seq + 1,
+                    offset=torn.position,
                     reason="torn_tail",
-                    message=f"run {self._run_id}: {size_bytes} bytes behind line {at.seq} (byte "
-                    f"{at.position}) were never acknowledged: a torn tail.",
+                    message=f"run {self._run_id}: {torn.size_bytes} bytes behind line {torn.seq} "
+                    f"(byte {torn.position}) were never acknowledged: a torn tail.",
                     next_action=f"journal repair {self._run_id}",
                 )
             )

@@ -4,7 +4,7 @@
 Opening a run for writing does that by itself, but for a checkpoint that is wrong; this does it
 alone, and says beforehand what it would do. Damage is refused: nothing is repaired by guessing.
 
-Below: settings, output, findings, journal, text, store, projections.verify. Above: app.
+Below: beside, settings, output, findings, journal, text, store, projections.verify. Above: app.
 """
 
 import hashlib
@@ -121,14 +121,16 @@ def _findings(log: "EventLog", run_id: "RunId") -> list["Finding"]:
 
 
 def _plan(log: "EventLog", run_id: "RunId", found: Sequence["Finding"], dry_run: bool) -> Repair:
+    from projections.beside import torn_tail
+
     done = Repair(run_id, dry_run, heals=[each.reason for each in found])
-    done.torn_bytes = log.torn_bytes(run_id)
-    if done.torn_bytes:
-        head = log.head(run_id).head
-        end = head.position + done.torn_bytes
-        tail = hashlib.sha256(b"".join(log.read(run_id, head.position, end))).hexdigest()
-        done.from_line, done.from_byte = head.seq + 1, head.position
-        done.would_keep_as = f"torn/{head.seq}-{tail}"
+    torn = torn_tail(log, run_id, log.head(run_id).head)
+    if torn is not None:
+        end = torn.position + torn.size_bytes
+        tail = hashlib.sha256(b"".join(log.read(run_id, torn.position, end))).hexdigest()
+        done.torn_bytes = torn.size_bytes
+        done.from_line, done.from_byte = torn.seq + 1, torn.position
+        done.would_keep_as = f"torn/{torn.seq}-{tail}"
     return done
 
 

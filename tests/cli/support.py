@@ -206,7 +206,9 @@ class Command:
 
 def _read_screen(parent: int) -> str:
     shown = b""
-    while select.select([parent], [], [], DEADLINE_S)[0]:
+    poll = select.poll()
+    poll.register(parent, select.POLLIN)
+    while poll.poll(DEADLINE_S * 1000):
         try:
             data = os.read(parent, 65_536)
         except OSError:  # Linux says so when the other end is closed

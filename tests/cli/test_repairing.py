@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from journal.backends.filesystem import FilesystemLog
+from journal.draft import Clock
+from journal.ids import parse_run_id
 from tests.cli.support import Command
 from tests.forks.damage import flip, starts, trace
+from tests.support.logs import Lines, crash
 
 
 @pytest.fixture
@@ -139,6 +143,34 @@ def test_a_dry_run_says_exactly_what_repair_does(torn: tuple[Command, str]) -> N
     assert journal.log(run_id).read_bytes().startswith(log.removesuffix(HALF))
     assert journal("verify", run_id).returncode == 0
     assert journal.records("repair", run_id)[0]["heals"] == []
+
+
+def test_a_batch_that_nobody_acknowledged_is_no_part_of_the_tail(
+    torn: tuple[Command, str],
+) -> None:
+    """Its writer died between the sync and the head: it is kept, and the tail begins behind it."""
+    journal, run_id = torn
+    run = FilesystemLog.open(journal.folder / ".journal")
+    path = journal.log(run_id)
+    path.write_bytes(path.read_bytes().removesuffix(HALF))
+    lease = run.acquire(parse_run_id(run_id))
+    folder = journal.run_folder(run_id)
+    head = (folder / "head").read_bytes()
+    lines = Lines(lease.run_id)
+    lines.seq, lines.link = lease.head.seq, lease.head.hash
+    lines._clock = Clock(lambda: 4_102_444_800.0)  # later than the writer's
+    run.append(lease, lines.batch(2))
+    crash(lease)
+    (folder / "head").write_bytes(head)
+    with path.open("ab") as log:
+        log.write(HALF)
+    (planned,) = journal.records("repair", run_id, "--dry-run")
+    assert planned["from_byte"] == path.stat().st_size - len(HALF)
+    assert planned["from_line"] == lines.seq + 1
+    found = journal("verify", run_id, "--json")
+    assert f"behind line {lines.seq} " in found.stdout
+    (done,) = journal.records("repair", run_id)
+    assert done["kept_as"] == planned["would_keep_as"]
 
 
 def test_on_a_terminal_a_dry_run_says_it_in_a_sentence(torn: tuple[Command, str]) -> None:

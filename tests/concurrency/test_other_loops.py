@@ -1,5 +1,6 @@
 """A journal belongs to the loop that opened it: elsewhere one is told so, and never waits."""
 
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,13 @@ async def test_a_receipt_is_not_awaited_on_another_loop(tmp_path: Path, elsewher
 @pytest.mark.parametrize("elsewhere", ["asyncio", "trio"])
 async def test_a_run_is_given_back_from_another_loop(journal: Journal, elsewhere: str) -> None:
     """Its own loop may be over: then closing is all that is left to do, and it is done."""
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     run = await journal.run(project="nightly").__aenter__()
     run.emit(note())
     assert await reason_elsewhere(elsewhere, run.close) is None
     assert at_rest(journal, run.id)
     assert events(journal, run.id)[-1] == "annotation_added"
+    # Only the main thread can put handlers back: the next run does so before it sets its own.
+    async with journal.run(project="nightly"):
+        pass
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
