@@ -190,6 +190,8 @@ class Files:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
+        else:
+            fcntl.flock(fd, fcntl.LOCK_UN)  # a child that was forked just now holds a copy of it
         finally:
             self.close(fd)
         return False
@@ -219,6 +221,12 @@ def _close_locks() -> None:
 
 
 os.register_at_fork(after_in_child=_close_locks)
+
+
+def lies_at(files: Files, path: str, fd: int) -> bool:
+    """Whether the open file is the one that lies at ``path``."""
+    here = files.status_of(path)
+    return here is not None and here.inode == files.status(fd).inode
 
 
 def read_small(files: Files, path: str, bytes_max: int) -> bytes | None:

@@ -143,11 +143,18 @@ class FilesystemLog(Beside):
 
     def _lock(self, run_id: RunId, folder: str, wait_s: float, *, force: bool) -> int:
         try:
-            return runfolder.take_lock(self.files, run_id, folder, wait_s, "acquire")
+            lock_fd = runfolder.take_lock(self.files, run_id, folder, wait_s, "acquire")
         except StorageError as failure:
             if not force or failure.code is not StorageErrorCode.LOCKED:
                 raise
-        return takeover.seize(self.files, run_id, folder)
+            return takeover.seize(self.files, run_id, folder)
+        try:
+            if self.files.status(lock_fd).size:  # of a takeover that broke off
+                takeover.finish(self.files, run_id, folder, lock_fd)
+        except BaseException:
+            self._let_go(lock_fd)
+            raise
+        return lock_fd
 
     def _let_go(self, lock_fd: int) -> None:
         with suppress(OSError, MemoryError):

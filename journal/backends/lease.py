@@ -18,7 +18,7 @@ from typing import Literal
 from journal.backends.headfile import encode_head
 from journal.chain import hash_of
 from journal.errors import StorageError, StorageErrorCode, code_of, from_system, storage_error
-from journal.files import Files
+from journal.files import Files, lies_at
 from journal.limits import ALONE_CHECK_S, HEAD_BYTES
 from journal.log import Head, Lease
 
@@ -134,8 +134,7 @@ def _was_in_place(files: Files, lease: FileLease) -> bool:
 def _is_in_place(files: Files, lease: FileLease) -> bool:
     """Whether log and lock still lie where they were opened."""
     return all(
-        (here := files.status_of(f"{lease.folder}/{name}")) is not None
-        and here.inode == files.status(fd).inode
+        lies_at(files, f"{lease.folder}/{name}", fd)
         for name, fd in (("events.jsonl", lease.log_fd), ("lock", lease.lock_fd))
     )
 

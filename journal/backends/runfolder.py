@@ -20,7 +20,7 @@ from journal.backends.headfile import FIRST_EPOCH, UNPUBLISHED, HeadFile, read_h
 from journal.backends.lease import FileLease, tell_head
 from journal.backends.tree import NEW
 from journal.chain import Chain, hash_of
-from journal.files import Files
+from journal.files import Files, lies_at
 from journal.ids import RunId
 from journal.log import Head
 from journal.recovery import (
@@ -145,10 +145,8 @@ def take_lock(files: Files, run_id: RunId, folder: str, wait_s: float, operation
                 files.close(files.create(path))
         fd = files.open_rewrite(path)
         try:
-            if files.lock(fd):
-                here = files.status_of(path)
-                if here is not None and here.inode == files.status(fd).inode:
-                    return fd
+            if files.lock(fd) and lies_at(files, path, fd):
+                return fd
         except BaseException:
             files.close(fd)
             raise
@@ -160,12 +158,22 @@ def take_lock(files: Files, run_id: RunId, folder: str, wait_s: float, operation
 
 
 def reopen(files: Files, run_id: RunId, folder: str, lock_fd: int) -> FileLease:
-    """Recover the log and take it over, under the lock that ``lock_fd`` holds."""
+    """
+    Recover the log and take it over, under the lock that ``lock_fd`` holds.
+
+    Who is stopped in here may wake after a takeover by force. That replaces the lock long before
+    log and head: what was opened while the lock still lay there is not the new writer's.
+    """
     opened: list[int] = []
     try:
         opened.append(log_fd := files.open_append(f"{folder}/events.jsonl"))
-        found, tail = recover(files, run_id, folder)
+        opened.append(mending_fd := files.open_rewrite(f"{folder}/events.jsonl"))
+        _check_held(files, run_id, folder, lock_fd)
+        found, tail = recover(files, run_id, folder, mending_fd)
+        opened.remove(mending_fd)
+        files.close(mending_fd)
         opened.append(head_fd := open_head(files, folder))
+        _check_held(files, run_id, folder, lock_fd)
         lease = FileLease(
             run_id=run_id,
             epoch=max(found.epoch, FIRST_EPOCH) + 1 if found else FIRST_EPOCH + 1,
@@ -187,26 +195,27 @@ def reopen(files: Files, run_id: RunId, folder: str, lock_fd: int) -> FileLease:
     return lease
 
 
-def recover(files: Files, run_id: RunId, folder: str) -> tuple[HeadFile | None, Tail]:
+def _check_held(files: Files, run_id: RunId, folder: str, lock_fd: int) -> None:
+    if not lies_at(files, f"{folder}/lock", lock_fd):
+        raise refusals.locked(run_id, folder, read_head(files, f"{folder}/head"), "acquire")
+
+
+def recover(files: Files, run_id: RunId, folder: str, fd: int) -> tuple[HeadFile | None, Tail]:
     """Make the log whole and durable before it is trusted; damage is raised and left alone."""
-    fd = files.open_rewrite(f"{folder}/events.jsonl")
-    try:
-        read: Read = partial(files.pread, fd)
-        found, tail = examine(files, run_id, folder, fd, strict=True)
-        if tail.torn_bytes:
-            keep_aside(files, folder, read, tail)
-            files.truncate(fd, tail.head.position)
-        if tail.torn_bytes or found is None or found.state == "open":
-            # What a dead process wrote may be in memory only, or on a bad sector: the last batch
-            # is written once more, the same bytes in the same place, and synced.
-            start, _ = last_batch(read, tail.head)
-            for position in range(start, tail.head.position, _BLOCK_BYTES):
-                size = min(_BLOCK_BYTES, tail.head.position - position)
-                files.pwrite_all(fd, files.pread(fd, size, position), position)
-            files.fdatasync(fd)
-        return found, tail
-    finally:
-        files.close(fd)
+    read: Read = partial(files.pread, fd)
+    found, tail = examine(files, run_id, folder, fd, strict=True)
+    if tail.torn_bytes:
+        keep_aside(files, folder, read, tail)
+        files.truncate(fd, tail.head.position)
+    if tail.torn_bytes or found is None or found.state == "open":
+        # What a dead process wrote may be in memory only, or on a bad sector: the last batch is
+        # written once more, the same bytes in the same place, and synced.
+        start, _ = last_batch(read, tail.head)
+        for position in range(start, tail.head.position, _BLOCK_BYTES):
+            size = min(_BLOCK_BYTES, tail.head.position - position)
+            files.pwrite_all(fd, files.pread(fd, size, position), position)
+        files.fdatasync(fd)
+    return found, tail
 
 
 def examine(

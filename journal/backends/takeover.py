@@ -4,8 +4,8 @@ Taking a run from a holder that is stopped, not dead: only by explicit force.
 A dead holder leaves its lock to whoever comes; a stopped one keeps it, and may wake at any moment.
 It must then find out before it writes, and whatever it was in the middle of must not reach the log.
 So it is left behind with its files: a new lock, and copies of ``head`` and log, take their places.
-A crash in between leaves a run that any writer can open; an unused copy lies there until the run is
-deleted.
+Whoever breaks off in between leaves a lock that is not empty, and the next writer goes on with the
+takeover first; an unused copy lies there until the run is deleted.
 
 Below: files, limits, headfile, refusals, ids. Above: filesystem.
 """
@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from journal.backends import refusals
 from journal.backends.headfile import read_head
-from journal.files import Files
+from journal.files import Files, lies_at
 from journal.ids import RunId
 from journal.limits import ALONE_CHECK_S, READ_BYTES
 
@@ -33,14 +33,9 @@ def seize(files: Files, run_id: RunId, folder: str) -> int:
     try:
         if not files.lock(fd):
             raise refusals.locked(run_id, folder, None, "acquire")
+        files.write_all(fd, b"taking over\n")
         files.rename(temporary, f"{folder}/lock")
-        files.fsync_dir(folder)
-        # Until each look of the holder that found its own lock is too old for another batch or
-        # for an acknowledgement. So all that it acknowledged is in the log before it is copied.
-        time.sleep(2 * ALONE_CHECK_S)
-        for name in ("head", "events.jsonl"):
-            _supplant(files, run_id, folder, name, fd)
-        files.fsync_dir(folder)
+        finish(files, run_id, folder, fd)
     except BaseException:
         with suppress(OSError, MemoryError):
             files.close(fd)
@@ -49,6 +44,22 @@ def seize(files: Files, run_id: RunId, folder: str) -> int:
                 files.unlink(temporary)
         raise
     return fd
+
+
+def finish(files: Files, run_id: RunId, folder: str, lock_fd: int) -> None:
+    """
+    Leave the former holder behind, for who holds a lock that is not empty; then it is.
+
+    Until then the former holder, who may be stopped or still at work, has log and head open, too.
+    """
+    files.fsync_dir(folder)
+    # Until each look of the holder that found its own lock is too old for another batch or for an
+    # acknowledgement. So all that it acknowledged is in the log before it is copied.
+    time.sleep(2 * ALONE_CHECK_S)
+    for name in ("head", "events.jsonl"):
+        _supplant(files, run_id, folder, name, lock_fd)
+    files.fsync_dir(folder)
+    files.truncate(lock_fd, 0)
 
 
 def _supplant(files: Files, run_id: RunId, folder: str, name: str, lock_fd: int) -> None:
@@ -68,8 +79,7 @@ def _supplant(files: Files, run_id: RunId, folder: str, name: str, lock_fd: int)
             files.fdatasync(target)
         finally:
             files.close(target)
-        here = files.status_of(f"{folder}/lock")
-        if here is None or here.inode != files.status(lock_fd).inode:
+        if not lies_at(files, f"{folder}/lock", lock_fd):
             raise refusals.locked(run_id, folder, read_head(files, f"{folder}/head"), "acquire")
         files.rename(temporary, path)
     except BaseException:

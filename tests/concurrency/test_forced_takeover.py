@@ -16,7 +16,7 @@ from journal.backends.memory import MemoryLog
 from journal.files import Files
 from journal.ids import RunId
 from journal.limits import ALONE_CHECK_S
-from journal.log import Lease
+from journal.log import HeadInfo, Lease
 from tests.journal.helpers import events, note
 from tests.support.disks import Died, DyingFiles, FullFiles, UnsyncedFiles, WatchedFiles
 from tests.support.logs import Lines, StoredRun, code_of
@@ -85,8 +85,7 @@ def test_a_stopped_writer_wakes_after_a_takeover_and_changes_nothing(
         assert code_of(log.acquire, run_id) == "locked"
         lease = log.acquire(run_id, force=True)
         assert lease.epoch == 2
-        ours = Lines.__new__(Lines)
-        ours.__dict__ = {**lines.__dict__, "seq": lease.head.seq, "link": lease.head.hash}
+        ours = behind(lease)
         log.append(lease, ours.batch(text="ours"))
         holder.signal(signal.SIGCONT)
         assert [holder.line() for _ in range(3)] == ["conflict", "closed", "left"]
@@ -98,6 +97,13 @@ def test_a_stopped_writer_wakes_after_a_takeover_and_changes_nothing(
     assert "ours again" in said[-1]
     assert log.head(run_id).state == "closed"
     assert not log.acquire(run_id).recovered
+
+
+def behind(lease: Lease) -> Lines:
+    """Lines that go on where a lease stands."""
+    lines = Lines(lease.run_id)
+    lines.seq, lines.link = lease.head.seq, lease.head.hash
+    return lines
 
 
 def until_stopped(pid: int) -> None:
@@ -191,7 +197,86 @@ def test_a_takeover_that_dies_at_any_operation_leaves_a_run_that_can_be_had(
         lease = run.log.acquire(run.run_id, force=True)
         assert len(run.read()) == 3
         run.log.release(lease)
-        assert run.log.acquire(run.run_id).head.seq == 3
+        lease = run.log.acquire(run.run_id)
+        assert lease.head.seq == 3
+        run.log.release(lease)
+        run.crash()  # lets go of the first writer's files
+
+
+def test_a_takeover_that_broke_off_is_gone_on_with_by_the_next_writer(tmp_path: Path) -> None:
+    """Cases 13 and 40: no room for copies; the holder, stopped in a batch, still has the log."""
+
+    class Stopped(Files):
+        armed = False
+
+        def write(self, fd: int, data: bytes | memoryview) -> int:
+            if self.armed:
+                self.armed = False
+                meanwhile()
+            return super().write(fd, data)
+
+    def meanwhile() -> None:
+        full = FullFiles()
+        full.room = 20  # for the mark in the lock, not for a copy
+        forcing = FilesystemLog(run.log.root, full)
+        assert code_of(lambda: forcing.acquire(run.run_id, force=True)) == "no_space"
+        lease = plain.acquire(run.run_id)
+        plain.append(lease, behind(lease).batch(text="ours"))
+        plain.release(lease)
+
+    files = Stopped()
+    run = StoredRun(tmp_path / "store", files).write(2)
+    plain = FilesystemLog.open(run.log.root)
+    lease, late = run.lease, run.lines.batch(text="late")
+    assert lease is not None
+    files.armed = True
+    assert code_of(run.log.append, lease, late) == "conflict"
+    run.log.release(lease)
+    head = plain.head(run.run_id)
+    assert (head.head.seq, head.state) == (3, "closed")
+    again = plain.acquire(run.run_id)  # was "corrupt": bytes behind the end of a closed log
+    assert (again.head, again.recovered) == (head.head, ())
+    assert (run.folder / "lock").stat().st_size == 0
+
+
+@pytest.mark.parametrize("state", ["open", "closed"])
+def test_who_is_stopped_while_it_opens_a_run_changes_nothing_after_a_takeover(
+    tmp_path: Path, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cases 40 and 42: before each operation of an opening; it wrote an older head over ours."""
+    monkeypatch.setattr(takeover, "ALONE_CHECK_S", 0.0)  # the old writer appends nothing yet
+    monkeypatch.setattr(filesystem, "LOCK_RETRY_S", 0.0)
+    done = _opened_with_a_takeover(tmp_path / "count", state, 0)
+    for at in range(1, done + 1):
+        _opened_with_a_takeover(tmp_path / f"store{at}", state, at)
+
+
+def _opened_with_a_takeover(store: Path, state: str, at: int) -> int:
+    """Take the run from somebody who stands before operation ``at`` under the lock."""
+    run = StoredRun(store, UnsyncedFiles()).write(2)
+    _ = run.close() if state == "closed" else run.crash()
+    shown: list[HeadInfo] = []
+
+    def before(count: int, name: str, _: object) -> None:
+        if count == at and run.log.head(run.run_id).live:
+            lease = run.log.acquire(run.run_id, force=True)
+            run.log.append(lease, behind(lease).batch(3, text="ours"))
+            run.log.release(lease)
+            shown.append(run.log.head(run.run_id))
+
+    files = WatchedFiles(before)
+    stopped = FilesystemLog(run.log.root, files)
+    with suppress(StorageError):
+        late = stopped.acquire(run.run_id)
+        if shown:
+            assert code_of(stopped.append, late, behind(late).batch(text="late")) == "conflict"
+        stopped.release(late)
+    if shown:
+        after = run.log.head(run.run_id)
+        assert (after.head, after.state) == (shown[0].head, "closed"), f"operation {at}"
+        assert len(run.read()) == 5
+        assert not run.log.acquire(run.run_id).recovered
+    return len(files.done)
 
 
 async def test_a_run_is_resumed_by_force(tmp_path: Path) -> None:
