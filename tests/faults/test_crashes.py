@@ -13,7 +13,7 @@ from journal.backends.filesystem import FilesystemLog
 from journal.ids import RunId, parse_run_id
 from tests.faults.test_disk_errors import Life, operations
 from tests.support.disks import Died, DyingFiles, UnsyncedFiles
-from tests.support.logs import StoredRun, code_of, copied, read
+from tests.support.logs import StoredRun, code_of, copied, crash, read
 
 
 def die(files: DyingFiles, call: object, *arguments: object) -> bool:
@@ -64,6 +64,7 @@ def test_recovery_may_die_before_any_operation(tmp_path: Path) -> None:
             folder = Path(log.folder(run.run_id))
             assert (folder / lease.recovered[0].kept_as).read_bytes() == torn
             assert (folder / "events.jsonl").read_bytes() == whole
+            crash(lease)
         if not died:
             assert at > 20
             return

@@ -116,6 +116,7 @@ class Life:
         again = log.acquire(self.run_id)
         assert (again.head, again.recovered) == (lease.head, lease.recovered)
         assert list(log.read(self.run_id)) == recovered
+        crash(again)
 
 
 def operations(root: Path) -> list[str]:

@@ -46,8 +46,10 @@ def inherited(state: RunState) -> dict[str, object]:
     """What two states must have in common; what was running there is interrupted here."""
     left = {name: value for name, value in state.model_dump().items() if name not in OWN}
     for phase in left["phases"]:
-        for each in (phase, *phase["partitions"]):
+        for each in phase["partitions"]:
             if each["status"] == "running":
                 each["status"] = "interrupted"
+        if phase["status"] in ("running", "interrupted", "failed"):
+            phase["status"] = "stopped"  # what a phase is, its partitions say: compared above
     left["totals"] = {**left["totals"], "events": None}
     return left
