@@ -1,6 +1,7 @@
 """What all tests share: the two event loops and the two hypothesis profiles."""
 
 import os
+import resource
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +18,10 @@ settings.register_profile(
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
 )
+
+# Tests that act a killed writer leave open what it held; a soft limit of 1,024 is soon reached.
+_, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])
