@@ -116,12 +116,11 @@ def salvage(
     where the run or its log is gone, and what making a run raises.
     """
     extent = source.log.extent(run_id)
-    if extent.live:
-        raise _refused(
-            StorageErrorCode.LOCKED, run_id, "is being written", f"journal events {run_id} --follow"
-        )
+    _check_unchanged(run_id, extent, extent)
     walk = _Walk(source.log, run_id, extent)
     damage = _damage(source.log, run_id, walk)
+    # Who resumed it meanwhile found it sound: what the walk met was a torn tail.
+    _check_unchanged(run_id, extent, source.log.extent(run_id))
     prefix = walk.prefix
     if prefix.head.seq == 0:
         raise _nothing(run_id, damage) from damage
@@ -138,6 +137,13 @@ def salvage(
         left_bytes=max(0, extent.size_bytes - own.position),
         untold=[each for each in source.artifacts.digests(run_id) if each not in told],
     )
+
+
+def _check_unchanged(run_id: RunId, before: Extent, now: Extent) -> None:
+    if now.live or now != before:
+        raise _refused(
+            StorageErrorCode.LOCKED, run_id, "is being written", f"journal events {run_id} --follow"
+        )
 
 
 def _damage(log: EventLog, run_id: RunId, walk: _Walk) -> StorageError:

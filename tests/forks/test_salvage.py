@@ -12,12 +12,13 @@ from journal.backends.headfile import decode_head, encode_head
 from journal.errors import StorageError, StorageErrorCode
 from journal.events.base import Event
 from journal.ids import RunId, new_run_id
+from journal.log import HeadInfo, Lease
 from journal.salvage import Salvaged
 from projections import Projections
 from tests.forks.damage import flip, folder_of, starts, trace
 from tests.forks.story import half_way, inherited, leave
 from tests.support.disks import UnsyncedFiles
-from tests.support.logs import code_of, crash
+from tests.support.logs import Lines, code_of, crash
 
 pytestmark = pytest.mark.anyio
 
@@ -146,6 +147,36 @@ async def test_a_live_run_is_left_alone(journal: Journal) -> None:
             await journal.salvage(run.id)
         assert raised.value.code is StorageErrorCode.LOCKED
     assert list(journal.log.runs()) == [run.id]
+
+
+@pytest.mark.parametrize("left", [False, True])
+async def test_a_run_that_is_resumed_meanwhile_is_left_alone(
+    damaged: Damaged, monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    """Case 48: a torn tail was walked into, then set aside: no damage, and no new run."""
+    run_id, log = damaged.run_id, damaged.journal.log
+    crash(log.acquire(run_id))
+    with damaged.events.open("ab") as events:
+        events.write(b'{"seq":')
+    head = log.head
+    held: list[Lease] = []
+
+    def resumed_before(asked: RunId) -> HeadInfo:
+        monkeypatch.setattr(log, "head", head)
+        lease, lines = log.acquire(run_id), Lines(run_id)
+        lines.seq, lines.link = lease.head.seq, lease.head.hash
+        log.append(lease, lines.batch())
+        if left:
+            log.release(lease)
+        held.append(lease)
+        return head(asked)
+
+    monkeypatch.setattr(log, "head", resumed_before)
+    with pytest.raises(StorageError) as raised:
+        await damaged.journal.salvage(run_id)
+    assert raised.value.code is StorageErrorCode.LOCKED
+    assert list(log.runs()) == [run_id]
+    log.release(held[0])
 
 
 async def test_a_run_that_is_not_damaged_is_not_salvaged(journal: Journal) -> None:
