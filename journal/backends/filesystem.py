@@ -127,9 +127,6 @@ class FilesystemLog(Beside):
             try:
                 # Its maker may have died between giving the run its name and syncing that name.
                 self.files.fsync_dir(folder.rpartition("/")[0])
-                # And who took it by force may have died between giving a copied log its name and
-                # syncing that: what is written to the copy would be gone with the power.
-                self.files.fsync_dir(folder)
                 lease = runfolder.reopen(self.files, run_id, folder, lock_fd)
             except BaseException:
                 self._let_go(lock_fd)

@@ -58,6 +58,8 @@ def finish(files: Files, run_id: RunId, folder: str, lock_fd: int) -> None:
     time.sleep(2 * ALONE_CHECK_S)
     for name in ("head", "events.jsonl"):
         _supplant(files, run_id, folder, name, lock_fd)
+    # Before the lock is empty: what is written to a copy without a durable name would be gone with
+    # the power.
     files.fsync_dir(folder)
     files.truncate(lock_fd, 0)
 

@@ -194,7 +194,7 @@ MUTANTS: dict[str, Mutant] = {
         "readers are shown whole batches that are in memory only",
         (
             Change(
-                "head",
+                "shown",
                 "if found is not None and found.of_this_boot:",
                 "if found is not None and found.of_this_boot and False:",
             ),
@@ -230,7 +230,13 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "files_unsynced_after_force": Mutant(
         "who took a run by force died, and the next writer writes to files without durable names",
-        (_without("acquire", "self.files.fsync_dir(folder)"),),
+        (
+            Change(
+                "finish",
+                "    files.fsync_dir(folder)\n    files.truncate(lock_fd, 0)\n",
+                "    files.truncate(lock_fd, 0)\n",
+            ),
+        ),
         crashes=("force",),
     ),
     "tail_cut_before_kept": Mutant(
@@ -238,10 +244,10 @@ MUTANTS: dict[str, Mutant] = {
         (
             Change(
                 "recover",
-                "            keep_aside(files, folder, read, tail)\n"
-                "            files.truncate(fd, tail.head.position)\n",
-                "            files.truncate(fd, tail.head.position)\n"
-                "            keep_aside(files, folder, read, tail)\n",
+                "        keep_aside(files, folder, read, tail)\n"
+                "        files.truncate(fd, tail.head.position)\n",
+                "        files.truncate(fd, tail.head.position)\n"
+                "        keep_aside(files, folder, read, tail)\n",
             ),
         ),
         crashes=("append",),
