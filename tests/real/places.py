@@ -153,8 +153,15 @@ def _as_nobody(work: Callable[[], str], umask: int = 0o022) -> str:
     return said
 
 
+def _check_reachable(folder: Path) -> None:
+    """Below a private folder another user is refused before he gets to anything of ours."""
+    if os.getuid() == 0 and _as_nobody(lambda: str(os.access(folder, os.R_OK))) != "True":
+        raise NotHere(f"another user cannot reach {folder}")
+
+
 def _somebody_elses(folder: Path) -> int:
     """Case 81: another user may neither read nor write what is not his; nothing changes."""
+    _check_reachable(folder)
     story = Story(OPENING, logs(3))
     store = folder / "store"
     log = FilesystemLog.open(store)
@@ -196,6 +203,7 @@ async def _list(store: Path) -> None:
 
 def _odd_umasks(folder: Path) -> int:
     """Case 81: no umask makes anything that others can read; a senseless one is refused."""
+    _check_reachable(folder)
     met, creating = 0, Creating()
     for umask in (0o000, 0o007, 0o077, 0o177, 0o277, 0o377, 0o777):
         home = folder / f"{umask:o}"
