@@ -2,8 +2,8 @@
 Puts the figures of the long campaigns into docs/reliability.md, each beside its command.
 
     make torture | tee build/torture.txt            (about ten minutes)
-    python -m tests.bits | tee build/bits.txt       (about four)
-    python -m tests.fuzz | tee build/fuzz.txt       (about ten)
+    python -m tests.bits | tee build/bits.txt       (about two)
+    python -m tests.fuzz | tee build/fuzz.txt       (about four)
     python -m tests.docs.campaign_figures build/torture.txt build/bits.txt build/fuzz.txt
 
 Of what a campaign printed the last line is read, which is JSON; by its keys it says which one it
