@@ -100,15 +100,10 @@ def _check_alone(files: Files, lease: FileLease) -> None:
     """
     A writer that slept through a takeover must notice before it writes.
 
-    Bytes of somebody else, another ``head`` and a log that was unlinked it notices at once; another
-    lock or log under the old name as often as is cheap.
+    Bytes of somebody else it notices at once, and that the log lost its name, as in a takeover;
+    another ``head`` or lock as often as is cheap.
     """
-    alone = (
-        _is_whole(files, lease, lease.head)
-        and files.pread(lease.head_fd, HEAD_BYTES, 0) == lease.head_bytes
-        and _was_in_place(files, lease)
-    )
-    if not alone:
+    if not (_is_whole(files, lease, lease.head) and _was_in_place(files, lease)):
         raise _taken_over(lease, "Nothing was written")
 
 
@@ -120,7 +115,7 @@ def _is_whole(files: Files, lease: FileLease, head: Head) -> bool:
 
 def _was_in_place(files: Files, lease: FileLease) -> bool:
     """
-    Whether log and lock lay in their places less than ``ALONE_CHECK_S`` ago.
+    Whether all was in its place less than ``ALONE_CHECK_S`` ago.
 
     Asked before each batch and before its acknowledgement: who was stopped in between finds out.
     """
@@ -132,8 +127,8 @@ def _was_in_place(files: Files, lease: FileLease) -> bool:
 
 
 def _is_in_place(files: Files, lease: FileLease) -> bool:
-    """Whether log and lock still lie where they were opened."""
-    return all(
+    """Whether log and lock lie where they were opened, and ``head`` is as it was written here."""
+    return files.pread(lease.head_fd, HEAD_BYTES, 0) == lease.head_bytes and all(
         lies_at(files, f"{lease.folder}/{name}", fd)
         for name, fd in (("events.jsonl", lease.log_fd), ("lock", lease.lock_fd))
     )
